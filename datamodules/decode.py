@@ -1,0 +1,163 @@
+"""Video file -> frames by index. The only place that knows Decord, which is loaded at its first use.
+
+Decord jumps quickly to any frame, but not in every file to the right one: ``video_index`` finds out. Other files are read
+in order from their beginning by ``frames``: slow, and right.
+
+A Decord reader lives in one process: used after a fork it hangs, and so does merely freeing it there (its threads are not
+in the child). Hence readers are opened at their first use in each process, a few are kept, and all are closed before a fork.
+"""
+
+import ctypes
+import os
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.errors import DataError
+from datamodules.frames import open_video
+
+Decoder = Literal["decord", "in order"]
+OPEN_READERS = 4  # each keeps decoded frames ahead: up to 85 MiB were seen on a long file
+
+
+@cache
+def _decord() -> Any:
+    # Decord asks for its symbols to be visible to every library loaded later; its old zlib then breaks the PNG readers of
+    # OpenCV and torchvision. Nothing needs them visible.
+    flags, everywhere = vars(ctypes), ctypes.RTLD_GLOBAL
+    flags["RTLD_GLOBAL"] = ctypes.RTLD_LOCAL
+    try:
+        import decord
+    finally:
+        flags["RTLD_GLOBAL"] = everywhere
+    decord.logging.set_level(decord.logging.QUIET)
+    return decord
+
+
+class DecordReader:
+    """A video file, or a pattern of numbered pictures, opened by Decord. Not to be passed to another process.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        DataError: Decord cannot open it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = os.path.abspath(path)  # FFmpeg would take "a:b.mp4" for a protocol
+        try:
+            # One thread: the workers already fill the cores.
+            self._reader = _decord().VideoReader(self.path, num_threads=1)
+        except (_decord().DECORDError, RuntimeError, AssertionError) as error:
+            raise DataError(path, "a video that Decord opens", "one that it does not", "convert the file") from error
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def key_frames(self) -> list[int]:
+        """Numbers of the frames that decoding can start from, as far as the file says."""
+        return [int(number) for number in self._reader.get_key_indices()]
+
+    def read(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        """RGB frames ``(T, H, W, 3)``, upright, in the order asked for.
+
+        Raises:
+            DataError: they cannot be decoded.
+        """
+        try:
+            frames: NDArray[np.uint8] = self._reader.get_batch(list(indices)).asnumpy()
+        except (_decord().DECORDError, _decord().DECORDLimitReachedError, RuntimeError, IndexError) as error:
+            got = "a failure to decode" if indices[-1] < len(self) else f"{len(self)} frames"
+            raise DataError(self.path, f"frames {list(indices)}", got, "it is damaged or was changed; repair it") from error
+        return frames
+
+
+def open_indexed(path: Path) -> DecordReader:
+    """Open a video file so that any frame may be read next.
+
+    Raises:
+        DataError: Decord cannot open it, or not read its first frame.
+    """
+    reader = DecordReader(path)
+    # The first frame may carry what decoding all others depends on: which x264 wrote a file in 4:4:4, for one.
+    reader.read([0])
+    return reader
+
+
+@lru_cache(maxsize=OPEN_READERS)
+def _kept_open(path: Path, process: int) -> DecordReader:
+    return open_indexed(path)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_kept_open.cache_clear)
+
+
+def read_frames(path: Path, indices: Sequence[int], decoder: Decoder) -> NDArray[np.uint8]:
+    """Frames of a video by number.
+
+    Args:
+        path: of the file.
+        indices: rising, from 0.
+        decoder: ``decord`` only where its numbers were checked.
+
+    Returns:
+        RGB, upright, ``(T, H, W, 3)``.
+
+    Raises:
+        DataError: a frame is not there or cannot be decoded.
+    """
+    if decoder == "in order":
+        return _read_in_order(path, indices)
+    try:
+        return _kept_open(path, os.getpid()).read(indices)
+    except DataError:
+        _kept_open.cache_clear()  # the reader's thread has ended: it would never answer again
+        raise
+
+
+def _read_in_order(path: Path, indices: Sequence[int]) -> NDArray[np.uint8]:
+    wanted, found, count = set(indices), [], 0
+    with open_video(path, stream="best") as video:
+        for number, frame in enumerate(video):
+            count = number + 1
+            if number in wanted:
+                found.append(frame.rgb)
+            if len(found) == len(wanted):
+                return np.stack(found)
+    raise DataError(path, f"frames {list(indices)}", f"{count} frames", "the file was changed; start again")
+
+
+def read_pictures(folder: Path, indices: Sequence[int], length: int) -> NDArray[np.uint8]:
+    """Pictures of a numbered sequence ``im1.png`` to ``im<length>.png``.
+
+    Args:
+        folder: of the sequence.
+        indices: rising, from 0 for ``im1.png``.
+        length: pictures in the sequence.
+
+    Returns:
+        RGB ``(T, H, W, 3)``.
+
+    Raises:
+        DataError: a picture is missing, damaged, or one too many.
+    """
+    if "%" in os.path.abspath(folder):  # which FFmpeg would take for part of the pattern
+        return np.stack([_read_picture(folder / f"im{index + 1}.png") for index in indices])
+    reader = DecordReader(folder / "im%d.png")
+    if len(reader) != length:
+        raise DataError(folder, f"im1.png to im{length}.png and no other im*.png", f"{len(reader)}", "restore the folder")
+    return reader.read(indices)
+
+
+def _read_picture(path: Path) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if picture is None:
+        raise DataError(path, "a picture", "none, or a damaged one", "restore the file")
+    return np.asarray(picture, dtype=np.uint8)

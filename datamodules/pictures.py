@@ -1,0 +1,117 @@
+"""Pictures as video stores them (YUV, tagged, perhaps turned) to upright RGB, and RGB back to YUV with the same tags.
+
+Conversions use the matrix and the range the picture is tagged with; untagged ones are BT.601 in limited range, as FFmpeg and
+Decord take them. Both directions agree, so what comes out looks as what went in to any player, whatever it assumes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self, cast
+
+import numpy as np
+from av.sidedata.sidedata import SideData, Type
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame as Picture
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+SWSCALE_FLAGS = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# What swscale calls the matrices it knows, by their number in ITU-T H.273; anything else is taken for BT.601.
+SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+BT709, UNSAID, BT601 = 1, 2, 5
+LIMITED, FULL = 1, 2
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How stored pixels become the upright picture: rows and columns swapped first, then mirrored."""
+
+    swap: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    @classmethod
+    def of(cls, picture: Picture) -> Self:
+        """Read the display matrix of a picture, to the nearest of the eight upright orientations."""
+        side_data = cast(Iterable[SideData], picture.side_data)  # PyAV annotates it as a dictionary
+        stored = next((data for data in side_data if data.type == Type.DISPLAYMATRIX), None)
+        if stored is None:
+            return cls()
+        # A stored pixel (x, y) is shown at (a x + c y, b x + d y); the matrix is stored as a, b, u, c, d, v, ...
+        matrix = np.frombuffer(bytes(stored), np.int32)
+        a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
+        return cls(True, c < 0, b < 0) if abs(b) > abs(a) else cls(False, a < 0, d < 0)
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        """Turn ``(H, W, 3)`` upright."""
+        upright = pixels.swapaxes(0, 1) if self.swap else pixels
+        return np.ascontiguousarray(upright[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Colour tags by their numbers in ITU-T H.273 (2: not said); the range is 0 not said, 1 limited, 2 full."""
+
+    matrix: int
+    range: int
+    primaries: int
+    transfer: int
+
+    @classmethod
+    def of(cls, picture: Picture) -> Self:
+        """The tags of a picture; the old full-range pixel formats count as a tag."""
+        full = picture.format.name.startswith("yuvj")
+        tags = (picture.colorspace, FULL if full else picture.color_range, picture.color_primaries, picture.color_trc)
+        return cls(*(int(tag) for tag in tags))
+
+    def as_yuv(self, pixel_format: str) -> "Colour":
+        """The tags to store a picture with that came in ``pixel_format``: those it has, unless it came as RGB."""
+        return Colour(BT709, LIMITED, self.primaries, self.transfer) if _is_rgb(VideoFormat(pixel_format)) else self
+
+
+def to_rgb(picture: Picture, converter: VideoReformatter) -> Pixels:
+    """The upright picture, ``(H, W, 3)`` in [0, 255]. Transparency is dropped."""
+    converted = converter.reformat(
+        picture,
+        format="rgb24",
+        src_colorspace=SWSCALE_MATRIX.get(picture.colorspace, BT601),
+        dst_color_range=ColorRange.JPEG,
+        interpolation=SWSCALE_FLAGS,
+    )
+    return Orientation.of(picture).apply(cast(Pixels, converted.to_ndarray()))
+
+
+def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoReformatter) -> Picture:
+    """Store ``(H, W, 3)`` in [0, 255] in a YUV pixel format, with these tags."""
+    picture = converter.reformat(
+        Picture.from_ndarray(rgb, "rgb24"),
+        format=pixel_format,
+        src_color_range=ColorRange.JPEG,
+        dst_colorspace=SWSCALE_MATRIX.get(colour.matrix, BT601),
+        dst_color_range=ColorRange.JPEG if colour.range == FULL else ColorRange.MPEG,
+        interpolation=SWSCALE_FLAGS,
+    )
+    picture.colorspace, picture.color_range = colour.matrix, colour.range
+    picture.color_primaries, picture.color_trc = colour.primaries, colour.transfer
+    return picture
+
+
+def storable_format(pixel_format: str, width: int, height: int) -> str:
+    """The 8-bit YUV format nearest to one a picture came in: its chroma resolution, or full where the size is odd.
+
+    RGB comes out as 4:2:0, which every player can show.
+    """
+    source = VideoFormat(pixel_format)
+    if _is_rgb(source) or len(source.components) < 3:
+        across, down = 2, 2
+    else:
+        across, down = 16 // source.chroma_width(16), 16 // source.chroma_height(16)
+    if (across > 1 and width % 2) or (down > 1 and height % 2) or across < down:
+        return "yuv444p"
+    return {(1, 1): "yuv444p", (2, 1): "yuv422p"}.get((across, down), "yuv420p")
+
+
+def _is_rgb(pixel_format: VideoFormat) -> bool:
+    return pixel_format.is_rgb or pixel_format.has_palette

@@ -1,0 +1,168 @@
+"""Sound of the inputs into the output: packets copied untouched where the container can hold them, else encoded anew.
+
+A track is the n-th sound stream of every input. It is copied if all inputs have it in one format and the container can hold
+that format; it is encoded anew, as a whole, if not.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from fractions import Fraction
+from typing import Protocol, cast
+
+import av
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+
+from datamodules.errors import DataError
+from datamodules.frames import VideoReader
+from fit.timeline import Sound
+
+# "Experimental" only by FFmpeg's name: TrueHD in MP4 and the like, which are copied, not made.
+MUXER_OPTIONS = {"strict": "experimental"}
+# libopus takes no other rates than these.
+OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+
+
+class Track(Protocol):
+    """One sound stream of the output."""
+
+    note: str
+
+    def packets(self, sound: Sound) -> "Iterator[Packet[AudioStream]]":
+        """What to write for one packet of an input."""
+
+    def rest(self) -> "Iterator[Packet[AudioStream]]":
+        """What is left to write at the end."""
+
+
+class CopiedTrack:
+    """Packets as they are; only their times are shifted."""
+
+    def __init__(self, output: OutputContainer, template: AudioStream) -> None:
+        self._stream = output.add_stream_from_template(template)
+        _keep_names(self._stream, template)
+        self._base = template.time_base or Fraction(1, av.time_base)
+        self._last: int | None = None
+        self.note = f"copied ({template.codec_context.codec.canonical_name})"
+
+    def packets(self, sound: Sound) -> "Iterator[Packet[AudioStream]]":
+        """The packet itself. Times the input leaves out follow on from the packet before."""
+        packet, ratio = sound.packet, sound.packet.time_base / self._base
+        shift = sound.shift / self._base
+        dts = self._next(None if packet.dts is None else round(packet.dts * ratio + shift))
+        packet.pts = dts if packet.pts is None else max(dts, round(packet.pts * ratio + shift))
+        packet.dts, packet.duration = dts, round((packet.duration or 0) * ratio)
+        packet.time_base, packet.stream = self._base, self._stream
+        yield packet
+
+    def _next(self, dts: int | None) -> int:
+        """Decoding times must grow: where the sound of joined files overlaps by a packet, it is put right behind."""
+        follows = None if self._last is None else self._last + 1
+        self._last = max(dts if dts is not None else follows or 0, follows if follows is not None else dts or 0)
+        return self._last
+
+    def rest(self) -> "Iterator[Packet[AudioStream]]":
+        """Nothing."""
+        return iter(())
+
+
+class EncodedTrack:
+    """Decoded, converted to the rate and the channels of ``template``, and encoded."""
+
+    def __init__(self, output: OutputContainer, template: AudioStream, codec: str, why: str) -> None:
+        rate = template.rate
+        if codec == "libopus":
+            rate = min(OPUS_RATES, key=lambda known: (known < rate, abs(known - rate)))
+        self._stream = cast(AudioStream, output.add_stream(codec, rate=rate, layout=template.layout.name))
+        _keep_names(self._stream, template)
+        self._source: AudioStream | None = None
+        self._shift = Fraction(0)
+        self.note = f"re-encoded to {self._stream.codec_context.codec.canonical_name}, {rate} Hz ({why})"
+
+    def packets(self, sound: Sound) -> "Iterator[Packet[AudioStream]]":
+        """Encode what the packet decodes to."""
+        if sound.packet.stream is not self._source:
+            yield from self._drain()
+            context = self._stream.codec_context
+            self._source = sound.packet.stream
+            self._resampler = AudioResampler(format=context.format, layout=context.layout, rate=context.rate)
+        self._shift = sound.shift
+        yield from self._encode(sound.packet)
+
+    def rest(self) -> "Iterator[Packet[AudioStream]]":
+        """What decoder, resampler and encoder still hold."""
+        yield from self._drain()
+        if self._source is not None:
+            yield from self._stream.encode(None)
+
+    def _drain(self) -> "Iterator[Packet[AudioStream]]":
+        if self._source is not None:
+            yield from self._encode(None)
+            for converted in self._resampler.resample(None):
+                yield from self._stream.encode(converted)
+
+    def _encode(self, packet: "Packet[AudioStream] | None") -> "Iterator[Packet[AudioStream]]":
+        source = cast(AudioStream, self._source)
+        try:
+            frames = source.decode(packet)
+        except av.FFmpegError as error:
+            raise DataError(source.container.name, "sound that decodes", str(error.strerror), "it is damaged") from error
+        for frame in frames:
+            base = source.time_base or Fraction(1, frame.sample_rate)
+            if frame.pts is not None:
+                frame.pts, frame.time_base = round(frame.pts + self._shift / base), base
+            for converted in self._resampler.resample(frame):
+                yield from self._stream.encode(converted)
+
+
+def plan_tracks(output: OutputContainer, readers: Sequence[VideoReader], codec: str | None) -> list[Track]:
+    """Add the sound streams of all inputs to the output.
+
+    Args:
+        output: where nothing has been written yet.
+        readers: the inputs.
+        codec: what to encode with where copying is not possible; None where the container holds no sound.
+    """
+    if codec is None:
+        return []
+    tracks: list[Track] = []
+    for number in range(max(len(reader.audio) for reader in readers)):
+        streams = [reader.audio[number] for reader in readers if len(reader.audio) > number]
+        name = streams[0].codec_context.codec.canonical_name
+        if len({_format_of(stream) for stream in streams}) > 1:
+            tracks.append(EncodedTrack(output, streams[0], codec, "the inputs differ"))
+        elif not can_copy(output.format.name, streams[0]):
+            tracks.append(EncodedTrack(output, streams[0], codec, f"{output.format.name} does not hold {name}"))
+        else:
+            tracks.append(CopiedTrack(output, streams[0]))
+    return tracks
+
+
+def can_copy(muxer: str, stream: AudioStream) -> bool:
+    """Whether a container takes the packets of a stream: asked by writing its header, the only full answer."""
+    if stream.codec_context.codec.canonical_name.startswith("amr_"):
+        return False  # MOV takes one AMR frame per packet; what 3GP delivers holds several
+    trial = av.open(io.BytesIO(), "w", format=muxer, container_options=MUXER_OPTIONS)
+    try:
+        trial.add_stream_from_template(stream)
+        trial.start_encoding()
+    except (ValueError, av.FFmpegError):
+        return False
+    finally:
+        with suppress(av.FFmpegError):
+            trial.close()
+    return True
+
+
+def _format_of(stream: AudioStream) -> tuple[str, int, str, bytes | None]:
+    """All that must agree for packets to follow one another in one stream."""
+    context = stream.codec_context
+    return context.codec.canonical_name, context.rate, context.layout.name, context.extradata
+
+
+def _keep_names(stream: AudioStream, template: AudioStream) -> None:
+    """Keep what tells one track from another; the other tags may no longer be true."""
+    stream.metadata.update({key: value for key, value in template.metadata.items() if key in ("language", "title")})

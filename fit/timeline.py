@@ -1,0 +1,102 @@
+"""Several videos as one: their frames and sound packets on one clock that begins at 0.
+
+Each file's own clock is shifted as a whole, so that sound keeps its place under the picture, and each begins where the one
+before has ended, picture and sound. Frames of another size are resized to fit inside the picture that is to be made.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from PIL import Image
+
+from datamodules.frames import VideoFrame, VideoInfo, VideoReader
+from datamodules.pictures import Pixels
+
+# Once the picture is this far past the end of a cut, sound that has not got there will not come: files interleave closer.
+SOUND_LAGS = Fraction(10)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame: ``time`` and ``duration`` in seconds, ``rgb`` ``(H, W, 3)`` in [0, 255], upright."""
+
+    time: Fraction
+    duration: Fraction
+    rgb: Pixels
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A packet of the ``track``-th sound stream; adding ``shift`` seconds to its times puts it on the common clock."""
+
+    track: int
+    packet: "Packet[AudioStream]"
+    shift: Fraction
+
+
+Event: TypeAlias = Frame | Sound
+
+
+def play(
+    readers: Sequence[VideoReader], target: VideoInfo, start: Fraction = Fraction(0), end: Fraction | None = None
+) -> Iterator[Event]:
+    """Frames and sound of all files in order, cut to ``start <= time < end``; ``start`` becomes 0.
+
+    Frames are cut exactly; sound in whole packets, those that begin within the cut.
+
+    Args:
+        readers: the files; each is read once.
+        target: inside whose picture all frames are fitted.
+        start: in seconds from the beginning of the first file.
+        end: likewise; None is the end of the last file.
+    """
+    begins = Fraction(0)
+    for reader in readers:
+        shift = begins - max(Fraction(0), reader.info.start)
+        late: set[int] = set()
+        for event in reader.events():
+            stream, time, duration = _when(event, begins - shift)
+            begins = max(begins, time + shift + duration)
+            if end is not None and time + shift >= end:
+                late.add(stream)
+                if len(late) > len(reader.audio) or (stream < 0 and time + shift >= end + SOUND_LAGS):
+                    return
+            elif time + shift >= start or not start:  # sound may begin before 0: what a decoder needs to get going
+                if isinstance(event, VideoFrame):
+                    yield Frame(time + shift - start, duration, fit_inside(event.rgb, reader.info, target))
+                else:
+                    yield Sound([s.index for s in reader.audio].index(stream), event, shift - start)
+
+
+def _when(event: "VideoFrame | Packet[AudioStream]", missing: Fraction) -> tuple[int, Fraction, Fraction]:
+    """The stream (-1 is the picture), time and duration of an event, in seconds on its file's clock."""
+    if isinstance(event, VideoFrame):
+        return -1, event.time, event.duration
+    ticks = event.dts if event.pts is None else event.pts
+    time = missing if ticks is None else ticks * event.time_base
+    return event.stream.index, time, (event.duration or 0) * event.time_base
+
+
+def fitted_size(size: tuple[int, int], own: VideoInfo, target: VideoInfo) -> tuple[int, int]:
+    """Height and width to which frames of ``size`` of the video ``own`` are resized to fit inside the picture of ``target``.
+
+    Shapes are kept as seen: pixels of either may be oblong.
+    """
+    if size == (target.height, target.width) and own.pixel_aspect == target.pixel_aspect:
+        return size
+    height, width = size[0], size[1] * own.pixel_aspect / target.pixel_aspect
+    scale = min(target.height / Fraction(height), target.width / width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def fit_inside(rgb: Pixels, own: VideoInfo, target: VideoInfo) -> Pixels:
+    """Resize a frame of the video ``own`` to ``fitted_size``."""
+    height, width = fitted_size(rgb.shape[:2], own, target)
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))

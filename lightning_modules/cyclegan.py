@@ -1,0 +1,338 @@
+"""CycleGAN for video: two generators that undo one another, critics of frames and of clips, and paint that moves with things.
+
+Zhu et al., "Unpaired image-to-image translation using cycle-consistent adversarial networks", ICCV 2017, with a 3-D convolution
+critic of clips and a temporal term. x is content, y style, G paints and F undoes it. The generators minimise the weighted sum of
+
+    image     adversarial loss of G(x) and F(y), one frame of each clip
+    clip      adversarial loss of G(x) and F(y), whole clips
+    cycle     |F(G(x)) - x| + |G(F(y)) - y|
+    identity  |G(y) - y| + |F(x) - x|
+    temporal  |warp(G(x[t]), flow) - G(x[t+1])| where visible
+    patch     W1(patches of G(x), patches of y), sliced
+    and, off by default: known_motion, total_variation, feature_matching, content, gram
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from datamodules.batch import ClipBatch, Clips
+from datamodules.random import rng
+from lightning_modules.average import averaged, follow
+from lightning_modules.base import StyleMethod, frozen
+from lightning_modules.critics import Critic
+from lightning_modules.discriminators.base import Discriminator, TemporalDiscriminator
+from lightning_modules.discriminators.patchgan import PatchGAN
+from lightning_modules.discriminators.temporal import TemporalPatchGAN
+from lightning_modules.flow import DISFlow, FlowEstimator
+from lightning_modules.generators.base import Generator
+from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.losses.adversarial import AdversarialKind
+from lightning_modules.losses.patch_distribution import patch_distance, random_filters
+from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, gram_style_loss
+from lightning_modules.losses.reconstruction import feature_matching, l1
+from lightning_modules.losses.temporal import known_motion, unwarped, warped
+from lightning_modules.losses.total_variation import total_variation
+from lightning_modules.ops.describe import Describable
+from lightning_modules.ops.flow import inside
+from lightning_modules.ops.layout import channels_last
+from lightning_modules.ops.motion import deform, random_smooth_flow
+
+SENSOR_NOISE = 2 * 2 / 255  # of the known motion's second frame: 2/255 of full range, on [-1, 1]
+PROJECTIONS, PATCH = 64, 7  # directions and side of the patches whose distributions are compared
+
+
+class CycleGAN(StyleMethod):
+    """Unpaired training of a generator towards a style and of one back.
+
+    A weight of 0 skips its term and the work for it.
+
+    Args:
+        generator: makes the two generators.
+        image_critic: makes the two critics of single frames.
+        temporal_critic: makes the two critics of clips; None does without.
+        steps: generator updates of the whole run, >= 1.
+        adversarial: the adversarial objective.
+        image_weight: of the adversarial loss on frames.
+        clip_weight: of the adversarial loss on clips.
+        cycle_weight: of the cycle; 10 in the paper.
+        identity_weight: of what should be left as it is; 5 in the paper.
+        temporal_weight: of the difference from frame to frame.
+        temporal: how frames are compared: along the flow, or (for comparison; it punishes motion) at the same pixel.
+        patch_weight: of the distance between patch distributions.
+        known_motion_weight: of the difference under a motion that was made up, which needs no flow.
+        total_variation_weight: of the total variation of the painted frames.
+        feature_matching_weight: of the difference of the image critic's mean activations.
+        content_weight: of the difference of deep features to the content; needs ``extractor``.
+        gram_weight: of the difference of Gram matrices to the style; needs ``extractor``.
+        extractor: makes the pretrained network of the last two.
+        flow: makes the estimator for clips that bring no flow; None leaves the temporal term out for them.
+        penalty: on the critics' slope: WGAN-GP's, or R1.
+        penalty_weight: of the penalty; 10 for WGAN-GP.
+        penalty_every: critic updates between two penalties, each counted as often, >= 1.
+        pool: frames of the past each image critic is shown; 50 in the paper.
+        clip_pool: clips of the past each temporal critic is shown.
+        lr: learning rate of the generators.
+        critic_lr: learning rate of the critics (two time scales, Heusel et al. 2017).
+        betas: of Adam.
+        constant: share of the run at the full learning rates; from there they fall linearly to 0.
+        n_critic: critic updates for each generator update, each on a batch of its own, >= 1.
+        accumulate: batches whose gradients are added up for one update, >= 1.
+        clip: largest norm of the gradient of an update; 0 leaves it as it is.
+        average_decay: of the moving average of the generators that is shown and shipped, in [0, 1).
+        init_from: checkpoint whose weights to start from; what does not fit is reported and left as it was.
+        seed: of the choices made in training (pools, penalties, projections).
+
+    Raises:
+        ValueError: options that do not go together, all of them in one message.
+    """
+
+    def __init__(
+        self,
+        generator: Callable[[], Generator] = MobileGenerator,
+        image_critic: Callable[[], Discriminator] = partial(PatchGAN, channels=32, norm="spectral"),
+        temporal_critic: Callable[[], TemporalDiscriminator] | None = partial(TemporalPatchGAN, channels=16),
+        steps: int = 700,
+        adversarial: AdversarialKind = "hinge",
+        image_weight: float = 1.0,
+        clip_weight: float = 0.5,
+        cycle_weight: float = 10.0,
+        identity_weight: float = 5.0,
+        temporal_weight: float = 5.0,
+        temporal: Literal["warped", "unwarped"] = "warped",
+        patch_weight: float = 30.0,
+        known_motion_weight: float = 0.0,
+        total_variation_weight: float = 0.0,
+        feature_matching_weight: float = 0.0,
+        content_weight: float = 0.0,
+        gram_weight: float = 0.0,
+        extractor: Callable[[], FeatureExtractor] | None = None,
+        flow: Callable[[], FlowEstimator] | None = DISFlow,
+        penalty: Literal["none", "gradient", "r1"] = "none",
+        penalty_weight: float = 10.0,
+        penalty_every: int = 1,
+        pool: int = 50,
+        clip_pool: int = 20,
+        lr: float = 5e-4,
+        critic_lr: float = 1e-3,
+        betas: tuple[float, float] = (0.5, 0.99),
+        constant: float = 0.5,
+        n_critic: int = 1,
+        accumulate: int = 1,
+        clip: float = 0.0,
+        average_decay: float = 0.995,
+        init_from: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(steps, n_critic, accumulate, clip, constant)
+        self.weights = {
+            "image": image_weight,
+            "clip": clip_weight,
+            "cycle": cycle_weight,
+            "identity": identity_weight,
+            "temporal": temporal_weight,
+            "patch": patch_weight,
+            "known_motion": known_motion_weight,
+            "total_variation": total_variation_weight,
+            "feature_matching": feature_matching_weight,
+            "content": content_weight,
+            "gram": gram_weight,
+        }
+        self.to_style, self.to_content = generator(), generator()
+        self.style_average, self.content_average = averaged(self.to_style), averaged(self.to_content)
+        if temporal_critic is None:
+            self.weights["clip"] = 0.0
+        options = (adversarial, penalty, penalty_weight, penalty_every)
+        self.style_critic, self.content_critic = (Critic(image_critic(), pool, *options) for _ in "yx")
+        self.style_clip_critic, self.content_clip_critic = (
+            Critic(temporal_critic(), clip_pool, *options) if temporal_critic and clip_weight else None for _ in "yx"
+        )
+        self.extractor = extractor() if extractor else None
+        self.flow = flow() if flow else None
+        self.adversarial, self.temporal, self.average_decay, self.seed = adversarial, temporal, average_decay, seed
+        self.rates, self.betas = (lr, critic_lr), betas
+        self.refuse(self._problems())
+        channels_last(self)
+        if init_from:
+            self.start_from(init_from)
+
+    def _problems(self) -> list[str]:
+        """What is wrong with the options."""
+        problems = [f"{name}_weight must be >= 0, got {weight}" for name, weight in self.weights.items() if weight < 0]
+        for critic in self.critics():
+            problems += critic.problems()
+        if self.extractor is None and (self.weights["content"] or self.weights["gram"]):
+            problems.append("content_weight and gram_weight need an extractor; set extractor or set them to 0")
+        if min(self.rates) <= 0:
+            problems.append(f"lr and critic_lr must be > 0, got {self.rates}")
+        if not 0 <= self.average_decay < 1:
+            problems.append(f"average_decay must be in [0, 1), got {self.average_decay}")
+        return problems
+
+    def training_step(self, batch: ClipBatch, batch_idx: int) -> None:
+        """One update of the critics and, at its turn, of the generators."""
+        content, style = self.with_flow(batch.content, "content"), self.with_flow(batch.style, "style")
+        shown = self.batches_seen % content.frames.shape[1]  # the one frame of each clip that is judged as a picture
+        x, y = content.frames[:, shown], style.frames[:, shown]
+
+        # Paint once; everything below looks at these clips.
+        with torch.set_grad_enabled(self.generators_turn):
+            painted, y_kept = _together(self.to_style, content.frames, y)
+            unpainted, x_kept = _together(self.to_content, style.frames, x)
+            painting, photograph = painted[:, shown], unpainted[:, shown]
+
+        # Generators: deceive the critics, keep the content, move the paint with what it is painted on.
+        if self.generators_turn:
+            with frozen(self.critics()):
+                loss = self.weigh(
+                    {
+                        "image": lambda: self.style_critic.deceived(painting) + self.content_critic.deceived(photograph),
+                        "clip": lambda: self.deceived_by_clips(painted, content.flow, unpainted, style.flow),
+                        "cycle": lambda: l1(self.to_content(painting), x) + l1(self.to_style(photograph), y),
+                        "identity": lambda: l1(y_kept, y) + l1(x_kept, x),
+                        "temporal": lambda: self.flicker(painted, content),
+                        "patch": lambda: patch_distance(painting, y, self.projections()),
+                        "known_motion": lambda: self.commutes(painting, x),
+                        "total_variation": lambda: total_variation(painting),
+                        "feature_matching": lambda: self.matches(painting, y),
+                        "content": lambda: content_loss(self.features(painting), self.features(x)),
+                        "gram": lambda: gram_style_loss(self.features(painting), self.features(y)),
+                    }
+                )
+            self.update("generators", loss)
+
+        # Critics: tell real from painted, in single frames and in clips.
+        losses = {
+            "style_critic": self.style_critic.loss(painting, y, *self.chance("style")),
+            "content_critic": self.content_critic.loss(photograph, x, *self.chance("content")),
+        }
+        if self.style_clip_critic and self.content_clip_critic:
+            a, b = (painted, style.frames), (unpainted, content.frames)
+            losses["style_clip_critic"] = self.style_clip_critic.loss(*a, *self.chance("style clips"), content.flow, style.flow)
+            losses["content_clip_critic"] = self.content_clip_critic.loss(
+                *b, *self.chance("content clips"), style.flow, content.flow
+            )
+        self.log_terms(losses)
+        self.update("critics", torch.stack(list(losses.values())).sum())
+
+    def weigh(self, terms: dict[str, Callable[[], Tensor]]) -> Tensor:
+        """Weighted sum of the terms whose weight is not 0; only these are computed."""
+        values = {name: term() for name, term in terms.items() if self.weights[name]}
+        self.log_terms(values)
+        return torch.stack([self.weights[name] * value for name, value in values.items()]).sum()
+
+    def deceived_by_clips(self, painted: Tensor, flow: Tensor | None, unpainted: Tensor, back: Tensor | None) -> Tensor:
+        """Adversarial loss of both generators' clips."""
+        pairs = ((self.style_clip_critic, painted, flow), (self.content_clip_critic, unpainted, back))
+        return torch.stack([critic.deceived(clips, moved) for critic, clips, moved in pairs if critic]).sum()
+
+    def flicker(self, painted: Tensor, content: Clips) -> Tensor:
+        """How much the paint changes from frame to frame; 0 for single frames, or where no flow is known."""
+        if self.temporal == "unwarped":
+            return unwarped(painted)
+        if content.flow is None or content.visible is None:
+            return painted.new_zeros(())
+        return warped(painted, content.flow, content.visible)
+
+    def commutes(self, painting: Tensor, x: Tensor) -> Tensor:
+        """Painting a deformed picture against deforming the painted one."""
+        generator = self.torch_generator("motion")
+        flow = random_smooth_flow(len(x), x.shape[-2], x.shape[-1], generator, x.device)
+        moved = deform(x, flow, SENSOR_NOISE, generator)
+        return known_motion(painting, self.to_style(moved), flow, inside(flow))
+
+    def matches(self, painting: Tensor, y: Tensor) -> Tensor:
+        """Difference of the image critic's mean activations."""
+        network = self.style_critic.network
+        return feature_matching(network.features(painting)[:-1], network.features(y)[:-1])
+
+    def features(self, frames: Tensor) -> list[Tensor]:
+        """Deep features of the extractor."""
+        if self.extractor is None:
+            raise RuntimeError("features: no extractor")
+        activations: list[Tensor] = self.extractor(frames)
+        return activations
+
+    def with_flow(self, clips: Clips, domain: Literal["content", "style"]) -> Clips:
+        """Clips with flow where it is wanted: theirs, or estimated."""
+        aligned = self.style_clip_critic is not None and self.style_clip_critic.network.needs_flow
+        wanted = aligned or (domain == "content" and self.weights["temporal"] > 0 and self.temporal == "warped")
+        if not wanted or clips.flow is not None or clips.frames.shape[1] == 1:
+            return clips
+        if self.flow is None:
+            self.say_once(f"The {domain} clips bring no flow and none is estimated: no term along the flow for them.")
+            return clips
+        self.say_once(f"The {domain} clips bring no flow: it is estimated by {type(self.flow).__name__}.")
+        return Clips(clips.frames, *self.flow.estimate(clips.frames))
+
+    def projections(self) -> Tensor:
+        """Fresh directions to compare patches along."""
+        return random_filters(PROJECTIONS, PATCH, self.torch_generator("patches"))
+
+    def chance(self, stream: str) -> tuple[np.random.Generator, int]:
+        """What a critic's update needs of chance and time: a function of the seed and the batch alone."""
+        return rng(self.seed, stream, self.batches_seen), self.batches_seen // self.accumulate
+
+    def torch_generator(self, stream: str) -> torch.Generator:
+        """The same for torch."""
+        return torch.Generator().manual_seed(int(self.chance(stream)[0].integers(2**63)))
+
+    def critics(self) -> list[Critic]:
+        """Those there are."""
+        every = (self.style_critic, self.content_critic, self.style_clip_critic, self.content_clip_critic)
+        return [critic for critic in every if critic is not None]
+
+    def clip_problems(self, size: tuple[int, int], frames: int) -> list[str]:
+        problems = []
+        height, width = size
+        if height % self.size_multiple or width % self.size_multiple or min(size) < self.min_size:
+            problems.append(
+                f"{type(self.to_style).__name__} needs sides that are multiples of {self.size_multiple}, at least "
+                f"{self.min_size}, got data.size {height}x{width}"
+            )
+        for critic in self.critics():
+            name, side, length = type(critic.network).__name__, critic.network.min_size, critic.network.min_frames
+            if min(size) < side:
+                problems.append(f"{name} needs sides of at least {side}, got data.size {height}x{width}")
+            if frames < length:
+                problems.append(f"{name} needs data.frames of at least {length}, got {frames}; or set temporal_critic to null")
+        if self.weights["patch"] and min(size) < PATCH << 2:
+            problems.append(f"patch_weight needs sides of at least {PATCH << 2}, got data.size {height}x{width}")
+        return problems
+
+    def networks(self) -> dict[str, Describable | None]:
+        clip = self.style_clip_critic
+        return {
+            "generator": self.to_style,
+            "image_critic": self.style_critic.network,
+            "temporal_critic": None if clip is None else clip.network,
+            "extractor": self.extractor,
+            "flow": self.flow,
+        }
+
+    def parameters_of(self) -> dict[str, tuple[list[nn.Parameter], float]]:
+        generators = [p for network in (self.to_style, self.to_content) for p in network.parameters()]
+        critics = [p for critic in self.critics() for p in critic.parameters()]
+        return {"generators": (generators, self.rates[0]), "critics": (critics, self.rates[1])}
+
+    def stylizer(self) -> Generator:
+        return self.style_average
+
+    def average(self) -> None:
+        follow(self.style_average, self.to_style, self.average_decay, self.generator_step)
+        follow(self.content_average, self.to_content, self.average_decay, self.generator_step)
+
+    @torch.no_grad()
+    def preview(self, content: Tensor) -> dict[str, Tensor]:
+        stylized = self.stylize(content)
+        return {"stylized": stylized, "cycled": self.content_average(stylized)}
+
+
+def _together(generator: Generator, clips: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """One pass over clips ``(B, T, 3, H, W)`` and pictures ``(B, 3, H, W)``."""
+    frames = generator(torch.cat([clips.flatten(0, 1), pictures]))
+    return frames[: -len(pictures)].unflatten(0, clips.shape[:2]), frames[-len(pictures) :]

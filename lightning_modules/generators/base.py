@@ -1,0 +1,42 @@
+"""What every generator is: frames in, frames of the same size out."""
+
+from abc import abstractmethod
+
+from torch import Tensor
+
+from lightning_modules.ops.describe import Describable
+
+
+class Generator(Describable):
+    """Repaints frames, one after the other, the same way for one frame and for many.
+
+    Subclasses implement ``paint``. ``size_multiple`` is what height and width must be multiples of, ``min_size`` the
+    smallest side the network can take.
+    """
+
+    size_multiple: int = 1
+    min_size: int = 1
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Repaint frames.
+
+        Args:
+            frames: ``(..., 3, H, W)`` in [-1, 1]; H and W multiples of ``size_multiple`` and at least ``min_size``.
+
+        Returns:
+            The same shape, in [-1, 1].
+
+        Raises:
+            ValueError: the size does not fit the network.
+        """
+        height, width = frames.shape[-2:]
+        if height % self.size_multiple or width % self.size_multiple or min(height, width) < self.min_size:
+            raise ValueError(
+                f"{type(self).__name__}: expected height and width as multiples of {self.size_multiple} and at least "
+                f"{self.min_size}, got {height}x{width}; change the size or pad the frames"
+            )
+        return self.paint(frames.reshape(-1, *frames.shape[-3:])).reshape(frames.shape)
+
+    @abstractmethod
+    def paint(self, frames: Tensor) -> Tensor:
+        """Repaint ``(N, 3, H, W)`` in [-1, 1] to the same shape."""

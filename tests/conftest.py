@@ -1,0 +1,51 @@
+"""What every test shares: the folder of real data, skips that say why, and quiet, small runs."""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def shared_folder() -> Path:
+    """The folder of real test data, whether it exists or not."""
+    return Path(os.environ.get("FIT_SHARED_DATA") or ROOT.parent / "shared" / "data")
+
+
+def pytest_configure() -> None:
+    # Tests are small and several run at once: threads within an operator only get in each other's way.
+    torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    present = shared_folder().is_dir()
+    for item in items:
+        if not present and (item.get_closest_marker("shared") or "shared" in getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.skip(reason=f"no real test data at {shared_folder()}; set FIT_SHARED_DATA"))
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real test data: videos, styles, vimeo_septuplet, weights, ..."""
+    return shared_folder()
+
+
+@pytest.fixture(autouse=True)
+def quiet_and_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs nothing in the repository's own folders, asks no server, and silences Lightning's announcements."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)

@@ -1,0 +1,188 @@
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from datamodules.errors import DataError
+from datamodules.frames import VideoFrame, open_video
+
+TICK = Fraction(1, 12800)
+
+
+def uneven(path: Path, ticks: list[int], rotation: int = 0, sound: bool = False) -> Path:
+    """A video of 32x48 whose frames are shown at these ticks; a red stripe at its left; B-frames."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"threads": "1", "crf": "5"})
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        stream.codec_context.time_base, stream.codec_context.max_b_frames = TICK, 2
+        if rotation:
+            stream.set_display_rotation(rotation)
+        tone = container.add_stream("aac", rate=8000, layout="mono") if sound else None
+        for n, tick in enumerate(ticks):
+            rgb = np.full((32, 48, 3), 10 * n, np.uint8)
+            rgb[:, :12] = (220, 0, 0)
+            frame = av.VideoFrame.from_ndarray(rgb, "rgb24")
+            frame.pts, frame.time_base = tick, TICK
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        if tone:
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), "s16", "mono")
+            silence.sample_rate, silence.pts = 8000, 0
+            container.mux(tone.encode(silence))
+            container.mux(tone.encode())
+    return path
+
+
+def test_times_are_exact_and_in_order(tmp_path: Path) -> None:
+    ticks = [0, 512, 600, 3000, 3001, 9999]
+    with open_video(uneven(tmp_path / "a.mp4", ticks)) as reader:
+        assert [frame.time for frame in reader] == [tick * reader.info.time_base for tick in ticks]
+        assert reader.info.time_base == TICK
+
+
+def test_frames_are_the_right_ones(tmp_path: Path) -> None:
+    with open_video(uneven(tmp_path / "a.mp4", list(range(0, 6400, 512)))) as reader:
+        grey = [frame.rgb[16, 40].mean() for frame in reader]
+    assert np.allclose(grey, 10 * np.arange(13), atol=3)
+
+
+def test_info_tells_what_is_known_beforehand(tmp_path: Path) -> None:
+    with open_video(uneven(tmp_path / "a.mp4", list(range(0, 5120, 512)))) as reader:
+        info = reader.info
+    assert (info.width, info.height, info.pixel_format, info.pixel_aspect) == (48, 32, "yuv420p", 1)
+    assert (info.frames, info.rate, info.duration, info.start) == (10, 25, Fraction(10, 25), 0)
+
+
+def test_every_frame_lasts(tmp_path: Path) -> None:
+    with open_video(uneven(tmp_path / "a.mkv", [0, 512, 1024])) as reader:
+        assert all(frame.duration > 0 for frame in reader)
+
+
+@pytest.mark.parametrize(("rotation", "side"), [(90, "bottom"), (-90, "top"), (180, "right")])
+def test_pictures_are_upright(tmp_path: Path, rotation: int, side: str) -> None:
+    # The display matrix turns counter-clockwise: a stripe at the left goes to the bottom by 90 degrees.
+    with open_video(uneven(tmp_path / "a.mp4", [0], rotation)) as reader:
+        rgb = next(iter(reader)).rgb
+        assert rgb.shape == (reader.info.height, reader.info.width, 3) == ((32, 48, 3) if rotation == 180 else (48, 32, 3))
+    stripe = {"top": rgb[2, 16], "bottom": rgb[-3, 16], "right": rgb[16, -3]}[side]
+    assert stripe[0] > 180
+    assert stripe[1:].max() < 60
+
+
+def test_sound_comes_between_the_frames(tmp_path: Path) -> None:
+    with open_video(uneven(tmp_path / "a.mp4", list(range(0, 12800, 512)), sound=True)) as reader:
+        events = list(reader.events())
+        assert len(reader.audio) == 1
+    sound = [event for event in events if not isinstance(event, VideoFrame)]
+    assert len(events) - len(sound) == 25
+    assert len(sound) >= 8  # 8000 samples in packets of 1024
+    assert all(packet.size for packet in sound)
+
+
+def test_a_damaged_file_raises_where_the_damage_is(tmp_path: Path, video: Callable[..., Path]) -> None:
+    path = video(tmp_path / "a.mp4", range(100), g="10")
+    content = bytearray(path.read_bytes())
+    middle = content.index(b"mdat") + content.index(b"moov") >> 1
+    content[middle : middle + 200] = bytes(200)
+    path.write_bytes(content)
+    with open_video(path) as reader, pytest.raises(DataError, match=r"decodes to its end, got .* after \d\.\d\d s"):
+        list(reader)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.mp4", None, "nothing there"),
+        ("empty.mp4", b"", "an empty file"),
+        ("text.mp4", b"not a video at all\n" * 50, "does not open"),
+    ],
+)
+def test_what_is_no_video_is_refused(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        open_video(tmp_path / name)
+
+
+def test_a_folder_and_a_file_of_sound_alone_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="a folder"):
+        open_video(tmp_path)
+    with av.open(str(tmp_path / "a.wav"), "w") as container:
+        tone = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+        frame.sample_rate = 8000
+        container.mux(tone.encode(frame))
+    with pytest.raises(DataError, match="a file without one"):
+        open_video(tmp_path / "a.wav")
+
+
+def test_names_that_look_like_something_else(tmp_path: Path, video: Callable[..., Path]) -> None:
+    for name in ("-dash.mp4", "http:x.mp4", "100%d.mp4", "ü ü.mp4"):
+        path = video(tmp_path / name, range(3))
+        with open_video(path.name) as reader:  # tests run in tmp_path
+            assert len(list(reader)) == 3
+
+
+def shown_times(path: Path) -> list[Fraction]:
+    """When FFmpeg's own tool shows the frames of the first video stream."""
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-of", "json", "-i", str(path)]
+    entries = "stream=time_base:frame=best_effort_timestamp"
+    found = json.loads(subprocess.run([*command, "-show_entries", entries], capture_output=True, check=True).stdout)
+    ticks = [frame.get("best_effort_timestamp") for frame in found["frames"]]
+    if ticks[-1] is None:  # the last one of an AVI
+        ticks[-1] = 2 * ticks[-2] - ticks[-3]
+    return [tick * Fraction(found["streams"][0]["time_base"]) for tick in ticks]
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MOV00006.3gp",  # H.263, very uneven
+        "RATRACE_wave_f_nm_np1_fr_goo_37.avi",  # two frames in one packet, one packet without
+        "sample.flv",  # a declared rate of 1000
+        "short_mpeg2.ts",  # begins at 1.4 s
+        "newtonscradle.gif",
+        "unordered.mov",
+        "no_duration.webm",
+        "one_pixel.mp4",
+        "nasa_13013.mp4",  # two video streams
+    ],
+)
+def test_real_files_give_the_times_ffprobe_gives(shared: Path, name: str) -> None:
+    with open_video(shared / "videos" / name) as reader:
+        frames = list(reader)
+    assert [frame.time for frame in frames] == shown_times(shared / "videos" / name)
+    assert frames[-1].duration >= Fraction(1, 100)
+
+
+@pytest.mark.shared
+def test_the_best_stream_is_decords(shared: Path) -> None:
+    with open_video(shared / "videos" / "nasa_13013.mp4", "best") as reader:
+        assert (reader.info.width, reader.info.height, len(list(reader))) == (480, 270, 390)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    "name",
+    [
+        "audio_only.mp3",
+        "chunk_out_of_range.mp4",
+        "corrupted.mp4",
+        "mdat_too_long.mp4",
+        "truncated_partial_file.mp4",
+        "zero_length.webm",
+    ],
+)
+def test_real_broken_files_are_refused(shared: Path, name: str) -> None:
+    with pytest.raises(DataError) as caught, open_video(shared / "videos" / "broken" / name) as reader:
+        list(reader)
+    assert "\n" not in str(caught.value)
+    assert name in str(caught.value)

@@ -1,0 +1,91 @@
+"""Small videos with everything about them chosen: times, size, turn, pixel shape, colour tags, sound."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+CLOCK = Fraction(1, 90000)
+EVERY_40_MS = tuple(Fraction(n, 25) for n in range(10))
+
+
+def picture(number: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Grey that grows with the number; red at the left, blue at the top: no turn or mirroring leaves it as it is."""
+    rgb = np.full((height, width, 3), min(255, 20 + 4 * number), np.uint8)
+    rgb[:, : width // 4] = (200, 0, 0)
+    rgb[: height // 4] = (0, 0, 200)
+    return rgb
+
+
+def sine(count: int, rate: int, layout: str) -> list[av.AudioFrame]:
+    """A tone in pieces of a fiftieth of a second."""
+    step, channels = rate // 50, 1 if layout == "mono" else 2
+    frames = []
+    for n in range(count):
+        wave = (8000 * np.sin(np.arange(n * step, (n + 1) * step) * 440 * 2 * np.pi / rate)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(np.repeat(wave[None], channels, 0).T.reshape(1, -1), format="s16", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = rate, n * step, Fraction(1, rate)
+        frames.append(frame)
+    return frames
+
+
+def write_clip(
+    path: Path,
+    times: Sequence[Fraction] = EVERY_40_MS,
+    last: Fraction = Fraction(1, 25),
+    size: tuple[int, int] = (48, 64),
+    pixels: str = "yuv420p",
+    codec: str = "libx264",
+    rotation: int = 0,
+    aspect: Fraction = Fraction(1),
+    tags: tuple[int, int, int, int] = (2, 0, 2, 2),
+    sound: Sequence[str] = (),
+    rate: int = 44100,
+    layout: str = "stereo",
+    muxer: str | None = None,
+    first: int = 0,
+    **options: str,
+) -> Path:
+    """Encode ``picture(first)``, ... at these times, the last one for ``last`` seconds; sound as long as the picture.
+
+    ``tags`` are matrix, range, primaries, transfer; ``sound`` names encoders; ``options`` are the video encoder's.
+    """
+    with av.open(str(path), "w", format=muxer) as container:
+        stream = container.add_stream(codec, rate=25, options={"threads": "1", "crf": "10", **options})
+        stream.height, stream.width, stream.pix_fmt = *size, pixels
+        context = stream.codec_context
+        context.time_base, context.sample_aspect_ratio, context.flags = CLOCK, aspect, context.flags | 1 << 8
+        context.colorspace, context.color_range, context.color_primaries, context.color_trc = tags
+        if rotation:
+            stream.set_display_rotation(rotation)
+        tones = [container.add_stream(name, rate=rate, layout=layout) for name in sound]
+        packets = []
+        for n, (now, after) in enumerate(zip(times, [*times[1:], times[-1] + last], strict=True)):
+            frame = av.VideoFrame.from_ndarray(picture(first + n, *size), "rgb24")
+            frame = frame.reformat(format=pixels, dst_colorspace=tags[0] if tags[0] != 2 else None)
+            frame.pts, frame.duration, frame.time_base = round(now / CLOCK), round((after - now) / CLOCK), CLOCK
+            packets += stream.encode(frame)
+        packets += stream.encode()
+        for tone in tones:
+            for frame in sine(int((times[-1] + last) * 50), rate, layout):
+                packets += tone.encode(frame)
+            packets += tone.encode()
+        for packet in sorted(packets, key=lambda p: p.dts * p.time_base):
+            container.mux(packet)
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Callable[..., Path]:
+    """Write a video of this name into the test's folder; see ``write_clip``."""
+    return lambda name="in.mp4", **options: write_clip(tmp_path / name, **options)
+
+
+@pytest.fixture(scope="session")
+def frame_number() -> Callable[[NDArray[np.uint8]], int]:
+    """Which ``picture`` this is, from its grey."""
+    return lambda rgb: round((float(rgb[rgb.shape[0] * 3 // 4, rgb.shape[1] * 3 // 4].mean()) - 20) / 4)

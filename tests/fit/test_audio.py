@@ -1,0 +1,143 @@
+from collections.abc import Callable
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from datamodules.frames import open_video
+from fit.audio import can_copy
+from fit.timeline import play
+from fit.video import VideoWriter
+
+Clip = Callable[..., Path]
+LONG = [Fraction(n, 25) for n in range(30)]
+
+
+def convert(paths: list[Path], output: Path) -> list[str]:
+    """Into one file, frames as they are; returns what was done with the sound."""
+    with ExitStack() as stack:
+        readers = [stack.enter_context(open_video(path)) for path in paths]
+        with VideoWriter(output, readers) as writer:
+            for event in play(readers, writer.target):
+                writer.write(event)
+        return writer.sound
+
+
+def payloads(path: Path) -> list[list[bytes]]:
+    with av.open(str(path)) as container:
+        streams: list[list[bytes]] = [[] for _ in container.streams.audio]
+        order = [stream.index for stream in container.streams.audio]
+        for packet in container.demux(container.streams.audio):
+            if packet.size:
+                streams[order.index(packet.stream.index)].append(bytes(packet))
+    return streams
+
+
+def offset(path: Path) -> Fraction:
+    """From the first packet of sound to the first of the picture, in seconds."""
+    first: dict[str, Fraction] = {}
+    with av.open(str(path)) as container:
+        for packet in container.demux():
+            if packet.pts is not None:
+                kind, time = packet.stream.type, packet.pts * packet.time_base
+                first[kind] = min(first.get(kind, time), time)
+    return first["video"] - first["audio"]
+
+
+def loudness(path: Path) -> list[float]:
+    """Of each tenth of a second; times without sound are silent."""
+    level = [0.0] * 60
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            signal = frame.to_ndarray().astype(float)
+            signal = signal / 32768 if frame.format.name.startswith("s16") else signal
+            level[int(frame.time * 10)] = max(level[int(frame.time * 10)], float(np.abs(signal).max()))
+    return level
+
+
+@pytest.mark.parametrize(
+    ("source", "encoder", "target"),
+    [
+        ("a.mp4", "aac", "o.mp4"),
+        ("a.mp4", "libmp3lame", "o.mov"),
+        ("a.mkv", "libopus", "o.mp4"),
+        ("a.mkv", "libopus", "o.webm"),
+        ("a.mkv", "flac", "o.mp4"),
+        ("a.mkv", "pcm_s16le", "o.mkv"),
+        ("a.ts", "mp2", "o.mp4"),
+        ("a.mp4", "aac", "o.mkv"),
+    ],
+)
+def test_packets_are_copied_byte_for_byte(clip: Clip, tmp_path: Path, source: str, encoder: str, target: str) -> None:
+    path = clip(source, times=LONG, sound=[encoder], rate=48000)
+    (note,) = convert([path], tmp_path / target)
+    assert note.startswith("copied")
+    assert payloads(tmp_path / target) == payloads(path)
+    assert offset(tmp_path / target) == pytest.approx(offset(path), abs=0.0011)  # Matroska counts milliseconds
+
+
+def test_every_sound_stream_is_kept(clip: Clip, tmp_path: Path) -> None:
+    path = clip("a.mp4", times=LONG, sound=["aac", "libmp3lame"])
+    assert convert([path], tmp_path / "o.mp4") == ["copied (aac)", "copied (mp3)"]
+    assert payloads(tmp_path / "o.mp4") == payloads(path)
+
+
+@pytest.mark.parametrize(("encoder", "target", "codec"), [("aac", "o.webm", "opus"), ("libopus", "o.mov", "aac")])
+def test_what_the_container_does_not_hold_is_encoded_anew_and_said(
+    clip: Clip, tmp_path: Path, encoder: str, target: str, codec: str
+) -> None:
+    path = clip("a.mkv", times=LONG, sound=[encoder], rate=48000, layout="mono")
+    (note,) = convert([path], tmp_path / target)
+    assert note.startswith(f"re-encoded to {codec}, 48000 Hz (")
+    with av.open(str(tmp_path / target)) as container:
+        assert container.streams.audio[0].codec_context.codec.canonical_name == codec
+        assert container.streams.audio[0].layout.name == "mono"
+    heard = loudness(tmp_path / target)
+    assert min(heard[:12]) > 0.2  # the tone lasts 1.2 s
+    assert max(heard[13:]) < 0.05
+
+
+def test_rates_opus_does_not_know_are_raised(clip: Clip, tmp_path: Path) -> None:
+    (note,) = convert([clip("a.mp4", times=LONG, sound=["aac"], rate=44100)], tmp_path / "o.webm")
+    assert "48000 Hz" in note
+
+
+def test_joined_files_of_one_format_are_copied(clip: Clip, tmp_path: Path) -> None:
+    path = clip("a.mp4", times=LONG, sound=["aac"])
+    assert convert([path, path], tmp_path / "o.mp4") == ["copied (aac)"]
+    assert payloads(tmp_path / "o.mp4")[0] == payloads(path)[0] * 2
+    heard = loudness(tmp_path / "o.mp4")
+    assert min(heard[:24]) > 0.2
+
+
+def test_joined_files_that_differ_are_encoded_to_the_first(clip: Clip, tmp_path: Path) -> None:
+    a = clip("a.mp4", times=LONG, sound=["aac"], rate=44100, layout="mono")
+    b = clip("b.mkv", times=LONG, sound=["libopus"], rate=48000)
+    assert convert([a, b], tmp_path / "o.mp4") == ["re-encoded to aac, 44100 Hz (the inputs differ)"]
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        assert (container.streams.audio[0].rate, container.streams.audio[0].layout.name) == (44100, "mono")
+    heard = loudness(tmp_path / "o.mp4")
+    assert min(heard[:23]) > 0.2
+
+
+def test_a_silent_file_among_others_is_silent(clip: Clip, tmp_path: Path) -> None:
+    silent, tone = clip("a.mp4", times=LONG), clip("b.mp4", times=LONG, sound=["aac"])
+    assert convert([silent, tone], tmp_path / "o.mp4") == ["copied (aac)"]
+    heard = loudness(tmp_path / "o.mp4")
+    assert max(heard[:11]) == 0
+    assert min(heard[12:23]) > 0.2
+
+
+def test_can_copy_asks_the_muxer(clip: Clip) -> None:
+    with open_video(clip("a.mkv", sound=["libopus"], rate=48000)) as reader:
+        answers = {muxer: can_copy(muxer, reader.audio[0]) for muxer in ("mp4", "mov", "matroska", "webm")}
+    assert answers == {"mp4": True, "mov": False, "matroska": True, "webm": True}
+
+
+@pytest.mark.shared
+def test_phone_sound_is_encoded_anew(shared: Path, tmp_path: Path) -> None:
+    (note,) = convert([shared / "videos" / "MOV00006.3gp"], tmp_path / "o.mp4")
+    assert note == "re-encoded to aac, 8000 Hz (mp4 does not hold amr_nb)"
