@@ -52,7 +52,7 @@ class Unpaired(Dataset[ClipBatch]):
 
 
 class DrawSampler(Sampler[Draw]):
-    """Names the samples of an epoch, those of this rank only, from a given batch on.
+    """Names the samples of an epoch, those of this rank only.
 
     Global batch b holds samples b * ranks * batch_size and on; each rank takes its run of ``batch_size``. An incomplete last
     batch is left out.
@@ -97,6 +97,11 @@ def _single_thread(worker: int) -> None:
     cv2.setNumThreads(0)
 
 
+def unmet(*rules: tuple[str, object, str, bool]) -> list[str]:
+    """What to tell about options: (name, value, what it must be, whether it is)."""
+    return [f"{name} must be {rule}, got {value}" for name, value, rule, good in rules if not good]
+
+
 class ClipDataModule(LightningDataModule, ABC):
     """Loaders of unpaired clips; a source says only where the clips of each domain come from.
 
@@ -109,6 +114,9 @@ class ClipDataModule(LightningDataModule, ABC):
         flip: probability of a horizontal flip.
         jitter: strength of the random change of brightness, contrast, saturation and hue of the content, in [0, 1].
         batches_per_epoch: batches in an epoch of one device; 0 takes every content clip once.
+
+    Raises:
+        ValueError: options out of range, all of them in one message.
     """
 
     def __init__(
@@ -123,25 +131,26 @@ class ClipDataModule(LightningDataModule, ABC):
         batches_per_epoch: int = 0,
     ) -> None:
         super().__init__()
-        problems = [
-            f"{name} must be {rule}, got {value}"
-            for name, value, rule, good in (
-                ("size", size, "two positive sides", min(size) > 0),
-                ("frames", frames, ">= 1", frames >= 1),
-                ("batch_size", batch_size, ">= 1", batch_size >= 1),
-                ("workers", workers, ">= 0", workers >= 0),
-                ("seed", seed, ">= 0", seed >= 0),
-                ("flip", flip, "a probability", 0 <= flip <= 1),
-                ("jitter", jitter, "in [0, 1]", 0 <= jitter <= 1),
-                ("batches_per_epoch", batches_per_epoch, ">= 0", batches_per_epoch >= 0),
-            )
-            if not good
-        ]
+        problems = unmet(
+            ("size", size, "two positive sides", min(size) > 0),
+            ("frames", frames, ">= 1", frames >= 1),
+            ("batch_size", batch_size, ">= 1", batch_size >= 1),
+            ("workers", workers, ">= 0", workers >= 0),
+            ("seed", seed, ">= 0", seed >= 0),
+            ("flip", flip, "a probability", 0 <= flip <= 1),
+            ("jitter", jitter, "in [0, 1]", 0 <= jitter <= 1),
+            ("batches_per_epoch", batches_per_epoch, ">= 0", batches_per_epoch >= 0),
+        )
+        problems += self.problems()
         if problems:
             raise ValueError(f"{type(self).__name__}: " + "; ".join(problems))
         self.size, self.frames, self.batch_size, self.workers, self.seed = size, frames, batch_size, workers, seed
         self.batches_per_epoch = batches_per_epoch
         self.transform = ClipTransform(size, flip, jitter)
+
+    def problems(self) -> list[str]:
+        """What is wrong with a source's own options. It stores them before it calls this class's constructor."""
+        return []
 
     @property
     def load_size(self) -> tuple[int, int]:

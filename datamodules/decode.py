@@ -3,11 +3,12 @@
 Decord jumps quickly to any frame, but not in every file to the right one: ``video_index`` finds out. Other files are read
 in order from their beginning by ``frames``: slow, and right.
 
-A Decord reader lives in one process: used after a fork it hangs, and so does merely freeing it there (its threads are not
-in the child). Hence readers are opened at their first use in each process, a few are kept, and all are closed before a fork.
+A decoder lives in one process: used after a fork it hangs, and freeing it there hangs or crashes, as its threads are not in
+the child. Hence files are opened at their first use in each process, few are kept open, and all are closed before a fork.
 """
 
 import ctypes
+import gc
 import os
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -95,8 +96,13 @@ def _kept_open(path: Path, process: int) -> DecordReader:
     return open_indexed(path)
 
 
+def _close_all() -> None:
+    _kept_open.cache_clear()
+    gc.collect()  # PyAV's decoders wait for it in reference cycles
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_kept_open.cache_clear)
+    os.register_at_fork(before=_close_all)
 
 
 def read_frames(path: Path, indices: Sequence[int], decoder: Decoder) -> NDArray[np.uint8]:
@@ -118,7 +124,7 @@ def read_frames(path: Path, indices: Sequence[int], decoder: Decoder) -> NDArray
     try:
         return _kept_open(path, os.getpid()).read(indices)
     except DataError:
-        _kept_open.cache_clear()  # the reader's thread has ended: it would never answer again
+        _kept_open.cache_clear()  # nothing is known about the state that an error leaves a reader in
         raise
 
 

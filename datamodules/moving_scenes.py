@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from datamodules.base import ClipDataModule, ClipSource, Split
+from datamodules.base import ClipDataModule, ClipSource, Split, unmet
 from datamodules.batch import Clips
 from datamodules.camera import backward_flow, random_motion, render
 from datamodules.paintings import PALETTES, paint
@@ -116,7 +116,7 @@ class PaintingScenes(ClipSource):
         draws = rng(draw.seed, "painting in motion", draw.epoch, draw.index)
         texture = painting(self.seed, self.palettes[draw.index % len(self.palettes)], draw.index)
         # Close enough to see single strokes in small frames.
-        motion = random_motion(draws, self.frames, self.size, texture.shape[:2], self.speed, view=(0.35, 0.7))
+        motion = random_motion(draws, self.frames, self.size, texture.shape[:2], self.speed, view=(0.4, 1.0))
         return to_clip(render(texture, motion, self.size), *backward_flow(motion, self.size))
 
 
@@ -143,9 +143,18 @@ class MovingScenes(ClipDataModule):
         clips: int = 1000,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
         self.style, self.layers, self.noise, self.speed, self.clips = style, layers, noise, speed, clips
         self.palettes = tuple(PALETTES) if palette == "all" else (palette,)
+        super().__init__(**options)
+
+    def problems(self) -> list[str]:
+        return unmet(
+            ("palette", self.palettes[0], f"one of {', '.join(PALETTES)} or all", self.palettes[0] in PALETTES),
+            ("layers", self.layers, ">= 0", self.layers >= 0),
+            ("noise", self.noise, "in [0, 1]", 0 <= self.noise <= 1),
+            ("speed", self.speed, ">= 0", self.speed >= 0),
+            ("clips", self.clips, ">= 1", self.clips >= 1),
+        )
 
     def content_clips(self, split: Split) -> ClipSource:
         count = self.clips if split == "train" else 8

@@ -53,23 +53,36 @@ def render_scene(layers: list[Layer], size: tuple[int, int]) -> NDArray[np.uint8
 def scene_flow(layers: list[Layer], size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Exact backward flow ``(T - 1, 2, H, W)`` and visibility ``(T - 1, 1, H, W)`` of a layered scene.
 
-    A pixel is visible if the layer it shows fills it wholly and also wholly filled its place in the frame before: rims, where
-    two layers mix, have no single flow. Where not visible, the flow is that of the front layer.
+    A pixel is visible if the layer it shows fills it wholly, and also filled wholly the pixels of the frame before that
+    bilinear reading mixes: rims, where two layers mix, have no single flow. Where not visible, the flow is that of the front
+    layer.
     """
+    grid = pixels(size)
     steps = len(layers[0].homographies) - 1
+    front = np.stack([_front(layers, t, grid) for t in range(steps + 1)])
     flow = np.zeros((steps, *size, 2), dtype=np.float32)
     visible = np.zeros((steps, *size), dtype=bool)
-    grid = pixels(size)
     for t in range(steps):
-        covered = np.zeros(size, dtype=bool)  # by layers further in front
-        for depth in reversed(range(len(layers))):
-            layer = layers[depth]
-            alpha = layer.alpha(t + 1, grid)
+        for depth, layer in enumerate(layers):
             earlier = project(np.linalg.inv(layer.homographies[t]) @ layer.homographies[t + 1], grid)
-            front = [other.alpha(t, earlier) for other in layers[depth + 1 :]]
-            clear = inside(earlier, size) & (layer.alpha(t, earlier) == 1) & (np.max([np.zeros(size), *front], axis=0) == 0)
-            here = ~covered & (alpha > 0)
+            here = front[t + 1, 0] == depth
             flow[t][here] = (earlier - grid)[here]
-            visible[t] |= here & (alpha == 1) & clear
-            covered |= alpha > 0
+            pure = (front[t, 0] == depth) & (front[t, 1] == 1)
+            visible[t] |= here & (front[t + 1, 1] == 1) & inside(earlier, size) & _read_within(pure, earlier)
     return flow.transpose(0, 3, 1, 2).copy(), visible[:, None].astype(np.uint8)
+
+
+def _front(layers: list[Layer], t: int, grid: Array) -> Array:
+    """``(2, H, W)``: number and opacity of the foremost layer that shows at all."""
+    opacity = np.stack([layer.alpha(t, grid) for layer in layers])
+    number = len(layers) - 1 - np.argmax(opacity[::-1] > 0, axis=0)
+    return np.stack([number, np.take_along_axis(opacity, number[None], axis=0)[0]])
+
+
+def _read_within(mask: NDArray[np.bool_], points: Array) -> NDArray[np.bool_]:
+    """Whether the up to four pixels that bilinear reading at points ``(..., 2)`` mixes all lie in the mask."""
+    last = np.array(mask.shape[::-1]) - 1
+    # A millionth of a pixel is the rounding of the geometry, not a reading of the next pixel.
+    x0, y0 = np.moveaxis(np.clip(np.floor(points + 1e-6), 0, last).astype(int), -1, 0)
+    x1, y1 = np.moveaxis(np.clip(np.ceil(points - 1e-6), 0, last).astype(int), -1, 0)
+    return np.asarray(mask[y0, x0] & mask[y0, x1] & mask[y1, x0] & mask[y1, x1])

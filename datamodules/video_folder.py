@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from datamodules.base import ClipDataModule, ClipSource, Split
+from datamodules.base import ClipDataModule, ClipSource, Split, unmet
 from datamodules.style import style_source
 from datamodules.video_clips import VideoClips, divide, extent
 from datamodules.video_index import usable_videos
@@ -20,10 +20,11 @@ class VideoFolder(ClipDataModule):
     """
 
     def __init__(self, root: str, style: str, stride: int = 1, **options: Any) -> None:
-        super().__init__(**options)
-        if stride < 1:
-            raise ValueError(f"VideoFolder: stride must be >= 1, got {stride}")
         self.root, self.style, self.stride = Path(root).expanduser(), style, stride
+        super().__init__(**options)
+
+    def problems(self) -> list[str]:
+        return unmet(("stride", self.stride, ">= 1", self.stride >= 1))
 
     def content_clips(self, split: Split) -> ClipSource:
         least = extent(self.frames, self.stride)

@@ -6,6 +6,7 @@ is compared on the way.
 """
 
 from collections.abc import Iterator
+from copy import copy
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -91,19 +92,24 @@ def check_video(path: Path) -> Video:
         DataError: it cannot be decoded from beginning to end.
     """
     status = path.stat()
-    return _check(path, status.st_size, status.st_mtime_ns)
+    result = _check(path, status.st_size, status.st_mtime_ns)
+    if isinstance(result, DataError):
+        raise copy(result)
+    return result
 
 
 @cache
-def _check(path: Path, size: int, changed: int) -> Video:
-    comparison = _Comparison(path)
-    with open_video(path, stream="best") as video:
-        shapes = set()
-        for number, frame in enumerate(video):
-            shapes.add((frame.picture.height, frame.picture.width))
-            comparison.add(number, frame)
+def _check(path: Path, size: int, changed: int) -> Video | DataError:
+    try:
+        with open_video(path, stream="best") as video:
+            comparison, shapes = _Comparison(path), set()
+            for number, frame in enumerate(video):
+                shapes.add((frame.picture.height, frame.picture.width))
+                comparison.add(number, frame)
+    except DataError as error:
+        return copy(error)  # without its traceback, which would keep the file open
     if len(shapes) > 1:
-        raise DataError(path, "one picture size", f"the sizes {sorted(shapes)}", "convert the file with ffmpeg")
+        return DataError(path, "one picture size", f"the sizes {sorted(shapes)}", "convert the file with ffmpeg")
     return Video(path, number + 1, "decord" if comparison.holds(number + 1) else "in order")
 
 

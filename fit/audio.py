@@ -22,8 +22,6 @@ from fit.timeline import Sound
 
 # "Experimental" only by FFmpeg's name: TrueHD in MP4 and the like, which are copied, not made.
 MUXER_OPTIONS = {"strict": "experimental"}
-# libopus takes no other rates than these.
-OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 
 
 class Track(Protocol):
@@ -60,8 +58,8 @@ class CopiedTrack:
 
     def _next(self, dts: int | None) -> int:
         """Decoding times must grow: where the sound of joined files overlaps by a packet, it is put right behind."""
-        follows = None if self._last is None else self._last + 1
-        self._last = max(dts if dts is not None else follows or 0, follows if follows is not None else dts or 0)
+        least = dts or 0 if self._last is None else self._last + 1
+        self._last = least if dts is None else max(dts, least)
         return self._last
 
     def rest(self) -> "Iterator[Packet[AudioStream]]":
@@ -73,9 +71,7 @@ class EncodedTrack:
     """Decoded, converted to the rate and the channels of ``template``, and encoded."""
 
     def __init__(self, output: OutputContainer, template: AudioStream, codec: str, why: str) -> None:
-        rate = template.rate
-        if codec == "libopus":
-            rate = min(OPUS_RATES, key=lambda known: (known < rate, abs(known - rate)))
+        rate = _rate_for(codec, template.rate)
         self._stream = cast(AudioStream, output.add_stream(codec, rate=rate, layout=template.layout.name))
         _keep_names(self._stream, template)
         self._source: AudioStream | None = None
@@ -161,6 +157,12 @@ def _format_of(stream: AudioStream) -> tuple[str, int, str, bytes | None]:
     """All that must agree for packets to follow one another in one stream."""
     context = stream.codec_context
     return context.codec.canonical_name, context.rate, context.layout.name, context.extradata
+
+
+def _rate_for(codec: str, wanted: int) -> int:
+    """The rate an encoder knows next above the wanted one, so that nothing is lost; its highest where none is above."""
+    known = av.Codec(codec, "w").audio_rates or [wanted]
+    return min((rate for rate in known if rate >= wanted), default=max(known))
 
 
 def _keep_names(stream: AudioStream, template: AudioStream) -> None:

@@ -45,14 +45,20 @@ class StyleCLI(LightningCLI):
         parser.add_lightning_class_args(Checkpoints, "checkpoints")
         parser.set_defaults({"model": "lightning_modules.cyclegan.CycleGAN", "data": "datamodules.moving_scenes.MovingScenes"})
         parser.link_arguments("seed_everything", "data.init_args.seed")
-        parser.add_instantiator(build, StyleMethod, subclasses=True)
-        parser.add_instantiator(build, ClipDataModule, subclasses=True)
+        parser.link_arguments("seed_everything", "model.init_args.seed")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """The command line to ``config``."""
         cast(Parser, parser).remember(sys.argv[1:] if args is None else args)
         with classes_start_anew():
             self.config = parser.parse_args(args)
+
+    def instantiate_classes(self) -> None:
+        """Constructors first, the run folder last."""
+        ours = [(build, StyleMethod, True), (build, ClipDataModule, True)]
+        self.config_init = self.parser.instantiate(self.config, instantiators=ours)
+        self.model, self.datamodule = self.config_init.model, self.config_init.data
+        self.trainer = self.instantiate_trainer()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add what every run has. Throughput stands first: it counts the others' work as work."""

@@ -75,7 +75,8 @@ def classes_start_anew() -> Iterator[None]:
 class Parser(LightningArgumentParser):
     """Names what is wrong as the person typed it."""
 
-    # Of the class, because a parser of its own, made inside, reads the options of each class.
+    # Of the class, because parsers made inside read the options of each method, data module and network.
+    outer: ClassVar["Parser"]
     given: ClassVar[list[str]] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -87,7 +88,8 @@ class Parser(LightningArgumentParser):
         return re.sub(r",\s+known\s+subclasses:\s+lightning\.[^)]*\)", ")", super().format_help(*args))
 
     def remember(self, words: Sequence[str]) -> None:
-        """Keep the options given, for the messages; refuse those that have moved."""
+        """Keep the options given, for the messages; refuse those that have moved. For the outermost parser."""
+        Parser.outer = self
         Parser.given = [word[2:].partition("=")[0].replace(".init_args", "") for word in words if word.startswith("--")]
         for option in self.given:
             if option in MOVED:
@@ -101,8 +103,8 @@ class Parser(LightningArgumentParser):
             self.unknown(next((word for word in self.given if word.endswith(f".{option}")), option))
         if missing := re.search(r"Parser key \"([\w.]+)\".*dot import path string: (\S+)", message, re.DOTALL):
             self.missing_class(self.spelt_out(missing[1]), missing[2])
-        if required := re.search(r"arguments are required: ([\w.]+)", message):
-            fail(f"--{self.spelt_out(required[1])} is required")
+        if required := re.search(r"arguments are required: ([\w., ]+)", message):
+            fail(" ".join(f"--{self.spelt_out(option)} is required;" for option in required[1].split(", ")) + " see --help")
         fail(re.sub(r"^([\w.]+):", lambda key: f"--{self.spelt_out(key[1])}:", shorten(message)))
 
     def spelt_out(self, option: str) -> str:
@@ -116,10 +118,12 @@ class Parser(LightningArgumentParser):
 
     def known(self) -> set[str]:
         """Every option of every class, as a person would type it."""
-        options = {key.replace(".init_args", "") for key, _ in self.get_defaults().items()}
+        options = {key.replace(".init_args", "") for key, _ in self.outer.get_defaults().items()}
         groups: tuple[tuple[str, type], ...] = (("model", StyleMethod), ("data", ClipDataModule))
         for group, kind in groups:
-            options |= {f"{group}.{parameter}" for child in concrete(kind) for parameter in inspect.signature(child).parameters}
+            constructors = {base.__init__ for child in concrete(kind) for base in child.__mro__ if issubclass(base, kind)}
+            names = {name for constructor in constructors for name in inspect.signature(constructor).parameters}
+            options |= {f"{group}.{name}" for name in names - {"self", "options"}}
         return options
 
     def missing_class(self, key: str, name: str) -> NoReturn:

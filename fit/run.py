@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.rank_zero import rank_zero_only
@@ -65,11 +65,12 @@ class SaveConfig(SaveConfigCallback):
     """Writes ``config.yaml``, which runs the same again, and hands it to W&B where that is attached."""
 
     def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        """Called once, on the first rank."""
+        """Called once, on the first rank; ``trainer.log_dir``, which all ranks must ask for together, would hang."""
+        folder = Path(cast(RunLogger, trainer.loggers[0]).log_dir)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_hyperparams(self.config.as_dict())
-                logger.experiment.name = Path(trainer.log_dir or "").name
+                logger.experiment.name = folder.name
 
 
 def trainer(

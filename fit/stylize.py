@@ -8,22 +8,18 @@ hold it, and otherwise encoded anew, which is then said.
 import argparse
 import re
 import sys
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
 
 import torch
-from tqdm import tqdm
 
 from datamodules.errors import DataError
-from datamodules.frames import VideoReader, open_video
 from fit.messages import explain, fail, nearest
-from fit.stream import Paint, load_paint, repaint
-from fit.timeline import Event, Frame, fitted_size, play
-from fit.video import CONTAINERS, VideoWriter, container_of
+from fit.render import check, render
+from fit.stream import load_paint
+from fit.video import CONTAINERS, container_of
 
 
 class Parser(argparse.ArgumentParser):
@@ -77,12 +73,11 @@ def main(args: Sequence[str] | None = None) -> int:
         fail("; ".join(problems))
     device = given.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        with ExitStack() as stack:
-            # Everything that can be refused is looked at before the network is loaded and anything is written.
-            readers = [stack.enter_context(open_video(path)) for path in inputs]
-            paint = load_paint(given.checkpoint, device)
-            cut = (given.start, given.end)
-            print(*stylize(readers, output, paint, cut, given.crf, given.batch, device, progress=True), sep="\n")
+        # Inputs are read to their end first: better to hear of damage now than after hours of painting.
+        cut = (given.start, given.end)
+        frames = check(inputs, cut)
+        paint = load_paint(given.checkpoint, device)
+        print(*render(inputs, output, paint, cut, frames, given.crf, given.batch, device), sep="\n")
     except KeyboardInterrupt:
         print("interrupted; nothing was written", file=sys.stderr)
         return 130
@@ -93,84 +88,6 @@ def main(args: Sequence[str] | None = None) -> int:
             fail(line)
         raise
     return 0
-
-
-def stylize(
-    readers: Sequence[VideoReader],
-    output: Path,
-    paint: Paint,
-    cut: tuple[Fraction, Fraction | None] = (Fraction(0), None),
-    crf: int | None = None,
-    batch: int = 1,
-    device: str = "cpu",
-    progress: bool = False,
-) -> list[str]:
-    """Paint videos into one file.
-
-    Args:
-        readers: the videos, opened, in order.
-        output: the file; its extension chooses the format.
-        paint: repaints ``(N, 3, H, W)`` in [-1, 1].
-        cut: first second to keep, and the first not to keep or None.
-        crf: quality of the video encoder; None is the usual one.
-        batch: frames painted at once.
-        device: where the frames are painted.
-        progress: whether to show a bar on standard error.
-
-    Returns:
-        What a person wants to know about the result, line by line.
-
-    Raises:
-        DataError: an input turns out to be damaged, nothing is left of it after the cut, or the output cannot be written.
-    """
-    began = time.monotonic()
-    with VideoWriter(output, readers, crf) as writer:
-        events = repaint(play(readers, writer.target, *cut), paint, batch, device)
-        for event in _with_bar(events, _expected(readers, cut)) if progress else events:
-            writer.write(event)
-        if not writer.frames:
-            raise DataError(readers[0].path, "frames between --start and --end", "none", "choose another cut")
-    speed = writer.frames / max(time.monotonic() - began, 1e-9)
-    frames = f"{writer.frames} frame{'s' * (writer.frames != 1)}"
-    return [f"{output}: {frames}, {float(writer.seconds):.2f} s, at {speed:.1f} frames/s", *_notes(readers, writer, cut)]
-
-
-def _notes(readers: Sequence[VideoReader], writer: VideoWriter, cut: tuple[Fraction, Fraction | None]) -> Iterator[str]:
-    """What happened to sound, sizes and further streams."""
-    for number, note in enumerate(writer.sound, 1):
-        yield f"sound {number}: {note}" + (", cut at whole packets" if any(cut) else "")
-    if readers[0].audio and not writer.sound:
-        yield f"sound: left out, {writer.path.suffix} holds none"
-    whole = (writer.target.height, writer.target.width)
-    for reader in readers:
-        size = (reader.info.height, reader.info.width)
-        fitted = fitted_size(size, reader.info, writer.target)
-        if fitted != size or size != whole:
-            bars = "" if fitted == whole else f", in black bars to {whole[1]}x{whole[0]}"
-            yield f"{reader.path}: resized from {size[1]}x{size[0]} to {fitted[1]}x{fitted[0]}{bars}"
-        if reader.other:
-            yield f"{reader.path}: left out {reader.other} more stream{'s' * (reader.other != 1)} (video, subtitles or data)"
-
-
-def _expected(readers: Sequence[VideoReader], cut: tuple[Fraction, Fraction | None]) -> int | None:
-    """About how many frames there will be; None when a file does not say."""
-    total, begins = 0, Fraction(0)
-    for info in (reader.info for reader in readers):
-        if info.frames is None or info.duration is None:
-            return None
-        kept = min(begins + info.duration, cut[1] or begins + info.duration) - max(begins, cut[0])
-        total += round(info.frames * max(Fraction(0), kept) / info.duration)
-        begins += info.duration
-    return total
-
-
-def _with_bar(events: Iterable[Event], total: int | None) -> Iterator[Event]:
-    """Show frames done, speed and time left; where nobody looks on, now and then only, and nothing at all on short runs."""
-    pause = 0.1 if sys.stderr.isatty() else 10.0
-    with tqdm(total=total, unit="frame", desc="painting", leave=False, mininterval=pause, delay=pause) as bar:
-        for event in events:
-            yield event
-            bar.update(isinstance(event, Frame))
 
 
 def complaints(inputs: Sequence[Path], output: Path, given: argparse.Namespace) -> Iterator[str]:
@@ -188,7 +105,8 @@ def complaints(inputs: Sequence[Path], output: Path, given: argparse.Namespace) 
     if output.is_dir():
         yield f"OUT must be a file, {output} is a folder"
     try:
-        container_of(output)
+        if container_of(output).crf is None and given.crf is not None:
+            yield f"--crf has no meaning for {output.suffix}; leave it out"
     except DataError as error:
         yield str(error)
     try:
@@ -198,9 +116,11 @@ def complaints(inputs: Sequence[Path], output: Path, given: argparse.Namespace) 
 
 
 def files_first(words: Sequence[str], options: Parser) -> list[str]:
-    """Write ``-name.mp4`` as ``./-name.mp4`` where such a file is there, so that it is not taken for an option."""
+    """Write the file ``-name.mp4`` as ``./-name.mp4``, lest it be taken for an option: after ``--``, or if it is there."""
     known = {option for action in options._actions for option in action.option_strings}
-    return [f"./{w}" if w.startswith("-") and w not in known and Path(w).is_file() else w for w in words]
+    end = words.index("--") if "--" in words else len(words)
+    before = [f"./{w}" if w.startswith("-") and w not in known and Path(w).is_file() else w for w in words[:end]]
+    return before + [f"./{w}" if w.startswith("-") else w for w in words[end + 1 :]]
 
 
 def seconds(text: str) -> Fraction:

@@ -19,6 +19,8 @@ from datamodules.pictures import Pixels
 
 # Once the picture is this far past the end of a cut, sound that has not got there will not come: files interleave closer.
 SOUND_LAGS = Fraction(10)
+Cut: TypeAlias = tuple[Fraction, Fraction | None]
+WHOLE: Cut = (Fraction(0), None)
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,7 @@ class Sound:
 Event: TypeAlias = Frame | Sound
 
 
-def play(
-    readers: Sequence[VideoReader], target: VideoInfo, start: Fraction = Fraction(0), end: Fraction | None = None
-) -> Iterator[Event]:
+def play(readers: Sequence[VideoReader], target: VideoInfo, cut: Cut = WHOLE) -> Iterator[Event]:
     """Frames and sound of all files in order, cut to ``start <= time < end``; ``start`` becomes 0.
 
     Frames are cut exactly; sound in whole packets, those that begin within the cut.
@@ -52,10 +52,25 @@ def play(
     Args:
         readers: the files; each is read once.
         target: inside whose picture all frames are fitted.
-        start: in seconds from the beginning of the first file.
-        end: likewise; None is the end of the last file.
+        cut: start and end in seconds from the beginning of the first file; None is the end of the last.
     """
-    begins = Fraction(0)
+    for reader, event, shift in _on_one_clock(readers, cut):
+        if isinstance(event, VideoFrame):
+            yield Frame(event.time + shift, event.duration, fit_inside(event.rgb, reader.info, target))
+        else:
+            yield Sound([stream.index for stream in reader.audio].index(event.stream.index), event, shift)
+
+
+def look_through(readers: Sequence[VideoReader], cut: Cut = WHOLE) -> Iterator[VideoFrame]:
+    """The frames ``play`` would give, as decoded: to count them, and to meet any damage, at little cost."""
+    return (event for _, event, _ in _on_one_clock(readers, cut) if isinstance(event, VideoFrame))
+
+
+def _on_one_clock(
+    readers: Sequence[VideoReader], cut: Cut
+) -> "Iterator[tuple[VideoReader, VideoFrame | Packet[AudioStream], Fraction]]":
+    """What lies within the cut, with what to add to its times to put it on the common clock."""
+    (start, end), begins = cut, Fraction(0)
     for reader in readers:
         shift = begins - max(Fraction(0), reader.info.start)
         late: set[int] = set()
@@ -67,10 +82,7 @@ def play(
                 if len(late) > len(reader.audio) or (stream < 0 and time + shift >= end + SOUND_LAGS):
                     return
             elif time + shift >= start or not start:  # sound may begin before 0: what a decoder needs to get going
-                if isinstance(event, VideoFrame):
-                    yield Frame(time + shift - start, duration, fit_inside(event.rgb, reader.info, target))
-                else:
-                    yield Sound([s.index for s in reader.audio].index(stream), event, shift - start)
+                yield reader, event, shift - start
 
 
 def _when(event: "VideoFrame | Packet[AudioStream]", missing: Fraction) -> tuple[int, Fraction, Fraction]:

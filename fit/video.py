@@ -119,7 +119,7 @@ class VideoWriter:
         self.target = target_of(container, readers[0].info)
         self._clock = clock_of(container, [reader.info for reader in readers])
         self._ticks: int | None = None
-        self._temporary = path.absolute().with_name(f".{path.name[:200]}.{os.getpid()}.part")
+        self._temporary = path.absolute().with_name(f".{path.name[:60]}.{os.getpid()}.part")
         self._output = av.open(
             str(self._temporary), "w", format=container.muxer, container_options=self._muxer_options(container)
         )
@@ -155,6 +155,8 @@ class VideoWriter:
             self._output.mux(packet)
 
     def _finish(self) -> None:
+        if not self.frames:
+            raise DataError(self.path, "at least one frame to write", "none", "choose another input")
         self._output.mux(self._stream.encode(None))
         for track in self._tracks:
             self._mux(track.rest())

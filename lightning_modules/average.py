@@ -25,7 +25,6 @@ def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> N
         step: updates so far, >= 0.
     """
     share = 1 - min(decay, (1 + step) / (10 + step))
-    for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
-        slow.lerp_(fast, share)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), share)
     for kept, current in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(current)

@@ -98,7 +98,7 @@ class StyleMethod(LightningModule, Describable, ABC):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """One Adam for each side."""
-        return [Adam(p, lr=lr, betas=self.betas, fused=self.device.type == "cuda") for p, lr in self.parameters_of().values()]
+        return [Adam(p, lr=lr, betas=self.betas, fused=True) for p, lr in self.parameters_of().values()]
 
     def update(self, side: str, loss: Tensor) -> None:
         """Backward; at the end of an accumulation window clip the gradient and take the optimizer's step."""
@@ -132,6 +132,7 @@ class StyleMethod(LightningModule, Describable, ABC):
             self.generator_step += 1
             self.average()
         self.batches_seen += 1
+        self.log("step", float(self.generator_step), batch_size=1)  # what loggers call the step of this row
         if self.generator_step >= self.steps:
             self.trainer.should_stop = True
 

@@ -13,7 +13,6 @@ critic of clips and a temporal term. x is content, y style, G paints and F undoe
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -94,8 +93,8 @@ class CycleGAN(StyleMethod):
     def __init__(
         self,
         generator: Callable[[], Generator] = MobileGenerator,
-        image_critic: Callable[[], Discriminator] = partial(PatchGAN, channels=32, norm="spectral"),
-        temporal_critic: Callable[[], TemporalDiscriminator] | None = partial(TemporalPatchGAN, channels=16),
+        image_critic: Callable[[], Discriminator] = lambda: PatchGAN(channels=32, norm="spectral"),
+        temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=16),
         steps: int = 700,
         adversarial: AdversarialKind = "hinge",
         image_weight: float = 1.0,
@@ -163,6 +162,8 @@ class CycleGAN(StyleMethod):
     def _problems(self) -> list[str]:
         """What is wrong with the options."""
         problems = [f"{name}_weight must be >= 0, got {weight}" for name, weight in self.weights.items() if weight < 0]
+        if not any(self.weights.values()):
+            problems.append("all weights are 0, which leaves the generators nothing to learn; give one a weight")
         for critic in self.critics():
             problems += critic.problems()
         if self.extractor is None and (self.weights["content"] or self.weights["gram"]):
@@ -176,13 +177,14 @@ class CycleGAN(StyleMethod):
     def training_step(self, batch: ClipBatch, batch_idx: int) -> None:
         """One update of the critics and, at its turn, of the generators."""
         content, style = self.with_flow(batch.content, "content"), self.with_flow(batch.style, "style")
-        shown = self.batches_seen % content.frames.shape[1]  # the one frame of each clip that is judged as a picture
+        shown = self.batches_seen // self.accumulate % content.frames.shape[1]  # the one frame of each clip judged as a picture
         x, y = content.frames[:, shown], style.frames[:, shown]
+        keep = len(x) if self.generators_turn and self.weights["identity"] else 0
 
         # Paint once; everything below looks at these clips.
         with torch.set_grad_enabled(self.generators_turn):
-            painted, y_kept = _together(self.to_style, content.frames, y)
-            unpainted, x_kept = _together(self.to_content, style.frames, x)
+            painted, y_kept = _together(self.to_style, content.frames, y[:keep])
+            unpainted, x_kept = _together(self.to_content, style.frames, x[:keep])
             painting, photograph = painted[:, shown], unpainted[:, shown]
 
         # Generators: deceive the critics, keep the content, move the paint with what it is painted on.
@@ -333,6 +335,7 @@ class CycleGAN(StyleMethod):
 
 
 def _together(generator: Generator, clips: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """One pass over clips ``(B, T, 3, H, W)`` and pictures ``(B, 3, H, W)``."""
-    frames = generator(torch.cat([clips.flatten(0, 1), pictures]))
-    return frames[: -len(pictures)].unflatten(0, clips.shape[:2]), frames[-len(pictures) :]
+    """One pass over clips ``(B, T, 3, H, W)`` and any number of pictures ``(N, 3, H, W)``."""
+    frames = clips.flatten(0, 1)
+    painted = generator(torch.cat([frames, pictures]))
+    return painted[: len(frames)].unflatten(0, clips.shape[:2]), painted[len(frames) :]

@@ -52,14 +52,17 @@ class VideoLogger(Callback):
 
     def write(self, trainer: Trainer, method: StyleMethod) -> None:
         """Sample a step once; step 0 has nothing to show."""
-        if method.generator_step == self.written or not trainer.is_global_zero:
+        if method.generator_step == self.written:
             return
         self.written = method.generator_step
+        folder = Path(trainer.log_dir or ".") / "samples"  # all ranks must ask together
+        if not trainer.is_global_zero:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
         self.batch = self.batch or validation_batch(trainer, method, self.clips)
         content, style = self.batch.content.frames, self.batch.style.frames
         columns = {"content": content, **method.preview(content), "style": style}
-        path = Path(trainer.log_dir or ".") / "samples" / f"step-{self.written:06d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = folder / f"step-{self.written:06d}.png"
         rows = side_by_side(list(columns.values()))
         heading = headings(list(columns), rows.shape[-2])
         Image.fromarray(np.concatenate([heading, *rows.reshape(-1, *rows.shape[2:])])).save(path)

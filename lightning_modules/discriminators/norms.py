@@ -5,10 +5,12 @@ from typing import Literal, get_args
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from lightning_modules.ops.layers import InstanceNorm2d
+
 Norm = Literal["none", "instance", "batch", "layer", "spectral"]
 
 _BATCH: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_INSTANCE: dict[int, type[nn.Module]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
+_INSTANCE: dict[int, type[nn.Module]] = {2: InstanceNorm2d, 3: nn.InstanceNorm3d}
 
 
 def norm_layers(norm: Norm, channels: int, dims: Literal[2, 3]) -> list[nn.Module]:

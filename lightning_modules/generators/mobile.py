@@ -1,8 +1,9 @@
 """A light generator that works on 4x4 pixel blocks: fast on a CPU, and without the flicker of a block grid.
 
-Pixels are folded into channels, convolved at a sixteenth of the positions, and unfolded again. A fixed low-pass filter ends it:
-otherwise the 4-pixel grid stays on the screen while the scene moves, which is most of a small network's flicker (compare
-Karras et al., "Alias-free generative adversarial networks", NeurIPS 2021).
+Pixels are folded into channels, convolved at a sixteenth of the positions, and unfolded again. A fixed low-pass filter then takes
+out the 4-pixel grid, which would stay on the screen while the scene moves: most of a small network's flicker (compare Karras et
+al., "Alias-free generative adversarial networks", NeurIPS 2021). What it takes from the brushwork, two thin convolutions on
+full-size frames give back from the frame itself; they move with the scene exactly.
 """
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from lightning_modules.generators.base import Generator
 
 BLOCK = 4
+SLOPE = 0.2  # of the leaky ReLUs
 
 
 class Residual(nn.Module):
@@ -25,18 +27,48 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, h, w)`` to the same shape."""
-        change: Tensor = self.second(F.leaky_relu(self.first(F.leaky_relu(x, 0.2)), 0.2))
+        change: Tensor = self.second(F.leaky_relu(self.first(F.leaky_relu(x, SLOPE)), SLOPE))
         return x + change
 
 
+class Finish(nn.Module):
+    """Two thin full-size convolutions that see the smooth painting and the frame, and add detail; start by adding the frame's.
+
+    Args:
+        channels: width, at least 6.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(6, channels, 3, padding=1, padding_mode="replicate")
+        self.second = nn.Conv2d(channels, 3, 3, padding=1, padding_mode="replicate")
+        with torch.no_grad():
+            for convolution in (self.first, self.second):
+                convolution.weight.normal_(std=0.02)
+                nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            for colour in range(3):  # d = frame - painting, as leaky(d) - leaky(-d) = (1 + slope) d
+                for sign, channel in ((1, colour), (-1, colour + 3)):
+                    self.first.weight[channel, [colour, colour + 3], 1, 1] += torch.tensor([-sign, sign])
+                    self.second.weight[colour, channel, 1, 1] += sign / (1 + SLOPE)
+
+    def forward(self, painting: Tensor, frames: Tensor) -> Tensor:
+        """Both ``(N, 3, H, W)`` to the detail to add, of the same shape."""
+        detail: Tensor = self.second(F.leaky_relu(self.first(torch.cat([painting, frames], 1)), SLOPE))
+        return detail
+
+
 class MobileGenerator(Generator):
-    """Space-to-depth, residual 3x3 convolutions without normalisation, depth-to-space, fixed low-pass.
+    """Space-to-depth, residual 3x3 convolutions without normalisation, depth-to-space, fixed low-pass, full-size finish.
 
     Memoryless, so causal. It starts as (nearly) the identity, so that training begins with the content in place.
 
     Args:
         channels: width, at least 48 (three colours times sixteen pixels).
         blocks: residual blocks, >= 1.
+        finish: width of the full-size finish, at least 6.
+
+    Raises:
+        ValueError: a width or depth too small.
     """
 
     size_multiple = BLOCK
@@ -44,16 +76,18 @@ class MobileGenerator(Generator):
 
     lowpass: Tensor
 
-    def __init__(self, channels: int = 48, blocks: int = 4) -> None:
+    def __init__(self, channels: int = 48, blocks: int = 4, finish: int = 16) -> None:
         super().__init__()
         folded = 3 * BLOCK**2
-        if channels < folded or blocks < 1:
+        if channels < folded or blocks < 1 or finish < 6:
             raise ValueError(
-                f"MobileGenerator: expected channels >= {folded} and blocks >= 1, got channels={channels}, blocks={blocks}"
+                f"MobileGenerator: expected channels >= {folded}, blocks >= 1 and finish >= 6, got channels={channels}, "
+                f"blocks={blocks}, finish={finish}"
             )
         self.stem = nn.Conv2d(folded, channels, 3, padding=1, padding_mode="replicate")
         self.blocks = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
         self.head = nn.Conv2d(channels, folded, 3, padding=1, padding_mode="replicate")
+        self.finish = Finish(finish)
         for convolution in (self.stem, self.head):
             nn.init.normal_(convolution.weight, std=0.02)
             nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
@@ -65,7 +99,8 @@ class MobileGenerator(Generator):
         """``(N, 3, H, W)`` in [-1, 1] to the same shape."""
         folded = self.head(self.blocks(self.stem(F.pixel_unshuffle(frames, BLOCK))))
         smooth = F.conv2d(F.pad(folded, (1, 1, 1, 1), mode="replicate"), self.lowpass.to(folded.dtype))
-        return torch.tanh(F.pixel_shuffle(smooth, BLOCK))
+        painting = F.pixel_shuffle(smooth, BLOCK)
+        return torch.tanh(painting + self.finish(painting, frames.to(painting.dtype)))
 
 
 def folded_lowpass() -> Tensor:

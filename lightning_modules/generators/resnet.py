@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from lightning_modules.generators.base import Generator
 from lightning_modules.ops.initialise import normal_init
+from lightning_modules.ops.layers import InstanceNorm2d, PaddedConv2d
 
 Upsample = Literal["transposed", "resize"]
 
@@ -54,7 +55,7 @@ class Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         first, second = _padded(channels, channels, 3), _padded(channels, channels, 3)
-        self.layers = nn.Sequential(*_normalised(channels, first), second, nn.InstanceNorm2d(channels))
+        self.layers = nn.Sequential(*_normalised(channels, first), second, InstanceNorm2d(channels))
 
     def forward(self, features: Tensor) -> Tensor:
         """``(N, C, h, w)`` to the same shape."""
@@ -62,11 +63,11 @@ class Residual(nn.Module):
 
 
 def _padded(channels_in: int, channels_out: int, kernel: int) -> nn.Conv2d:
-    return nn.Conv2d(channels_in, channels_out, kernel, padding=kernel // 2, padding_mode="reflect")
+    return PaddedConv2d(channels_in, channels_out, kernel, "reflect")
 
 
 def _normalised(channels: int, *convolution: nn.Module) -> list[nn.Module]:
-    return [*convolution, nn.InstanceNorm2d(channels), nn.ReLU(inplace=True)]
+    return [*convolution, InstanceNorm2d(channels), nn.ReLU(inplace=True)]
 
 
 def _upsampling(channels_in: int, channels_out: int, upsample: Upsample) -> list[nn.Module]:

@@ -14,7 +14,7 @@ class Describable(nn.Module):
     ``weights_only=True``.
     """
 
-    init_args: dict[str, Any]
+    init_args: dict[str, Any] = {}  # of a class without a constructor
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -24,12 +24,13 @@ class Describable(nn.Module):
 
         @functools.wraps(original)
         def recording(self: Describable, *args: Any, **values: Any) -> None:
-            if type(self) is cls:
+            outermost = type(self).__init__ is recording  # not that of a base class, called by a subclass's own
+            if outermost:
                 bound = inspect.signature(original).bind(self, *args, **values)
                 bound.apply_defaults()
                 recorded = dict(list(bound.arguments.items())[1:])
             original(self, *args, **values)
-            if type(self) is cls:
+            if outermost:
                 self.init_args = recorded
 
         cls.__init__ = recording  # type: ignore[method-assign, assignment]

@@ -1,4 +1,4 @@
-"""Small videos whose frames carry their number, so that a wrong frame can be told from the right one."""
+"""Small videos whose frames carry their number, so that a wrong frame can be told from the right one; smooth pictures."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,6 +7,10 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from torch import Tensor
+
+from datamodules.batch import Clips
+from lightning_modules.ops.warp import warp
 
 HEIGHT, WIDTH, BITS = 32, 64, 8
 
@@ -54,3 +58,32 @@ def video() -> Callable[..., Path]:
 @pytest.fixture
 def read_numbers() -> Callable[[NDArray[np.uint8]], list[int]]:
     return numbers
+
+
+def smooth_picture(seed: int, height: int = 240, width: int = 320) -> NDArray[np.uint8]:
+    """Slow waves of colour ``(height, width, 3)``: reading between pixels is exact to about a grey level."""
+    draws = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    waves = []
+    for _ in range(3):
+        angle, period, phase = draws.uniform(0, 2 * np.pi), draws.uniform(110, 180), draws.uniform(0, 2 * np.pi)
+        waves.append(127.5 + 90 * np.sin(2 * np.pi * (np.cos(angle) * x + np.sin(angle) * y) / period + phase))
+    return np.stack(waves, -1).round().astype(np.uint8)
+
+
+@pytest.fixture
+def smooth() -> Callable[..., NDArray[np.uint8]]:
+    return smooth_picture
+
+
+def misalignment(clips: Clips) -> tuple[Tensor, Tensor, Tensor]:
+    """Per value ``(..., T - 1, 3, H, W)``: difference along the flow, difference at the same pixel, and what is visible."""
+    frames = clips.frames.float()
+    moved = (warp(frames[..., :-1, :, :, :], clips.flow) - frames[..., 1:, :, :, :]).abs()
+    still = (frames[..., :-1, :, :, :] - frames[..., 1:, :, :, :]).abs()
+    return moved, still, clips.visible.bool().expand_as(moved)
+
+
+@pytest.fixture
+def align() -> Callable[[Clips], tuple[Tensor, Tensor, Tensor]]:
+    return misalignment

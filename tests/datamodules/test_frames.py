@@ -95,6 +95,25 @@ def test_a_damaged_file_raises_where_the_damage_is(tmp_path: Path, video: Callab
         list(reader)
 
 
+def test_a_packet_cut_off_at_the_end_is_damage(tmp_path: Path, video: Callable[..., Path]) -> None:
+    path = video(tmp_path / "a.flv", range(20))  # declares no size
+    path.write_bytes(path.read_bytes()[:-60])
+    with open_video(path) as reader, pytest.raises(DataError, match="a packet that is cut off"):
+        list(reader)
+
+
+def test_a_frame_the_decoder_had_to_mend_is_damage_too(tmp_path: Path, video: Callable[..., Path]) -> None:
+    path = video(tmp_path / "a.mp4", range(30), g="5", crf="1")
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux() if packet.is_keyframe][2]
+        middle = packet.pos + packet.size // 2
+    content = bytearray(path.read_bytes())
+    content[middle : middle + 12] = bytes(12)
+    path.write_bytes(content)
+    with open_video(path) as reader, pytest.raises(DataError, match="a frame that does not decode fully"):
+        list(reader)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -47,6 +47,15 @@ def test_pictures_of_any_size_come_as_clips_with_exact_flow(pictures: Path) -> N
         assert error < 0.35 * moved + 0.5, "which the flow explains"
 
 
+def test_clip_number_i_shows_picture_number_i(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (50, 60), (90 * number, 10, 200)).save(tmp_path / f"{number}.png")
+    source = style_source(tmp_path, 2, SIZE)
+    for number in range(3):
+        pixels = source.clip(Draw(0, 0, number)).frames.movedim(1, -1).reshape(-1, 3).unique(dim=0)
+        assert pixels.tolist() == [[90 * number, 10, 200]]
+
+
 def test_motion_is_drawn_anew_each_time_and_from_the_draw_alone(pictures: Path) -> None:
     source = style_source(pictures, 3, SIZE)
     again = pickle.loads(pickle.dumps(source))

@@ -79,6 +79,12 @@ def test_packets_are_copied_byte_for_byte(clip: Clip, tmp_path: Path, source: st
     assert offset(tmp_path / target) == pytest.approx(offset(path), abs=0.0011)  # Matroska counts milliseconds
 
 
+def test_the_offset_to_the_picture_is_not_rounded_to_milliseconds(clip: Clip, tmp_path: Path) -> None:
+    path = clip("a.ts", times=[Fraction(1001 + 1001 * n, 30000) for n in range(5)], sound=["mp2"], rate=48000)
+    convert([path], tmp_path / "o.mp4")
+    assert offset(tmp_path / "o.mp4") == pytest.approx(offset(path), abs=2 / 90000)
+
+
 def test_every_sound_stream_is_kept(clip: Clip, tmp_path: Path) -> None:
     path = clip("a.mp4", times=LONG, sound=["aac", "libmp3lame"])
     assert convert([path], tmp_path / "o.mp4") == ["copied (aac)", "copied (mp3)"]

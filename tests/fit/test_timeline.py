@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from datamodules.frames import VideoReader, open_video
-from fit.timeline import Event, Frame, Sound, fit_inside, play
+from fit.timeline import Event, Frame, Sound, fit_inside, look_through, play
 
 Clip = Callable[..., Path]
 
@@ -16,7 +16,7 @@ Clip = Callable[..., Path]
 def run(paths: list[Path], start: Fraction = Fraction(0), end: Fraction | None = None) -> tuple[list[Event], list[VideoReader]]:
     with ExitStack() as stack:
         readers = [stack.enter_context(open_video(path)) for path in paths]
-        return list(play(readers, readers[0].info, start, end)), readers
+        return list(play(readers, readers[0].info, (start, end))), readers
 
 
 def times(events: list[Event]) -> list[Fraction]:
@@ -68,6 +68,12 @@ def test_cuts_are_exact_to_the_frame(
     kept = [n for n in range(10) if first <= Fraction(n, 25) < (last or 1)]
     assert [frame_number(e.rgb) for e in events if isinstance(e, Frame)] == kept
     assert times(events) == [Fraction(n, 25) - first for n in kept]
+
+
+def test_looking_through_counts_what_would_be_played(clip: Clip) -> None:
+    with open_video(clip("a.mp4")) as a, open_video(clip("b.mkv", sound=["aac"])) as b:
+        seen = list(look_through([a, b], (Fraction("0.1"), Fraction("0.6"))))
+    assert [frame.time for frame in seen] == [Fraction(n, 25) for n in (*range(3, 10), *range(5))]
 
 
 def test_sound_is_cut_in_whole_packets(clip: Clip) -> None:

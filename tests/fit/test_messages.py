@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from datamodules.errors import DataError
+from fit.messages import explain, fail, nearest, shorten
+from lightning_modules.generators.mobile import MobileGenerator
+
+KNOWN = {"model.lr", "model.steps", "data.batch_size", "trainer.devices", "name"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("model.lrr", "--model.lr"),
+        ("mdoel.steps", "--model.steps"),
+        ("lr", "--model.lr"),  # the group forgotten
+        ("data.lr", "--model.lr"),  # the wrong group
+        ("batchsize", "--data.batch_size"),
+        ("nmae", "--name"),
+        ("zzz", ""),
+    ],
+)
+def test_nearest_is_what_was_meant(typed: str, meant: str) -> None:
+    assert nearest(typed, KNOWN) == meant
+
+
+def test_failing_says_one_line_and_leaves_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        fail("what\n  happened")
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "error: what happened\n"
+
+
+def test_mistakes_are_explained_and_bugs_are_not() -> None:
+    def raised(action: object) -> BaseException:
+        with pytest.raises(Exception) as caught:  # noqa: PT011
+            action()  # type: ignore[operator]
+        return caught.value
+
+    assert explain(DataError("x", "a folder", "a file", "name another")) == "x: expected a folder, got a file; name another"
+    assert "expected channels" in str(explain(raised(lambda: MobileGenerator(channels=1))))
+    assert explain(raised(lambda: Path("nowhere").read_bytes())) == "nowhere: No such file or directory"
+    assert explain(raised(lambda: int("seven"))) is None
+    assert explain(raised(lambda: [][0])) is None
+
+
+def test_an_error_from_a_loader_process_is_its_own_last_line() -> None:
+    text = (
+        "Caught DataError in DataLoader worker process 0.\nOriginal Traceback:\n ...\ndatamodules.errors.DataError: x: broken\n"
+    )
+    assert explain(RuntimeError(text)) == "x: broken"
+
+
+def test_parser_jargon_becomes_words() -> None:
+    assert shorten("Parser key \"lr\":\n  Expected a <class 'float'>. Got value: abc") == "lr: expected float, got abc"
+    jargon = "Parser key \"kind\":\n  Expected a typing.Literal['a', 'b']. Got value: c"
+    assert shorten(jargon) == "kind: expected one of a, b, got c"

@@ -1,0 +1,97 @@
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fit.cli import main
+from fit.parser import concrete
+
+
+def printed(args: list[str], capsys: pytest.CaptureFixture[str]) -> Any:
+    """The configuration a command line stands for."""
+    with pytest.raises(SystemExit) as left:
+        main([*args, "--print_config"])
+    assert not left.value.code
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+def test_a_class_named_anew_has_its_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    # Those of CycleGAN's nine-block generator, not of the default generator it replaces, which takes the same options.
+    for args in (["--model.generator", "ResNetGenerator"], ["--model", "CycleGAN", "--model.generator=ResNetGenerator"]):
+        generator = printed(args, capsys)["model"]["init_args"]["generator"]
+        assert generator["class_path"] == "lightning_modules.generators.resnet.ResNetGenerator"
+        assert generator["init_args"] == {"channels": 64, "blocks": 9, "upsample": "transposed"}
+
+
+def test_layers_add_up_and_the_last_word_wins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "model: {steps: 5, lr: 0.1, generator: {class_path: ResNetGenerator, init_args: {blocks: 2}}}"
+    )
+    (tmp_path / "b.yaml").write_text("model: {lr: 0.2}\ndata: {frames: 4}\nname: b")
+    layers = ["--config", str(tmp_path / "a.yaml"), "--config", str(tmp_path / "b.yaml")]
+    config = printed([*layers, "--model.generator.channels", "16", "--data.frames=5"], capsys)
+    model = config["model"]["init_args"]
+    assert (model["steps"], model["lr"], config["data"]["init_args"]["frames"], config["name"]) == (5, 0.2, 5, "b")
+    assert model["generator"]["init_args"] == {"channels": 16, "blocks": 2, "upsample": "transposed"}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ("--model.lrr 1", "there is no option --model.lrr; did you mean --model.lr?"),
+        ("--mdoel.lr=1", "there is no option --mdoel.lr; did you mean --model.lr?"),
+        ("--trainer.devces 2", "there is no option --trainer.devces; did you mean --trainer.devices?"),
+        ("--data.bath_size 3", "there is no option --data.bath_size; did you mean --data.batch_size?"),
+        ("--model.generator.blcks 3", "there is no option --model.generator.blcks"),
+        ("--trainer.gradient_clip_val 1", "did you mean --model.clip?"),
+        ("--trainer.accumulate_grad_batches=2", "did you mean --model.accumulate?"),
+        ("--data.seed 3", "did you mean --seed?"),
+        ("--model Cycle", "--model: expected the name of a class, got Cycle; did you mean CycleGAN?"),
+        ("--model.generator ResNet", "expected the name of a class, got ResNet; did you mean ResNetGenerator?"),
+        ("--model.adversarial hing", "--model.adversarial: expected one of minimax, nonsaturating"),
+        ("--model.generator.blocks x", "--model.generator.blocks: expected int, got x"),
+        ("--data Vimeo90K --data.root a", "--data.style is required"),
+        ("--config nowhere.yaml", "nowhere.yaml"),
+        ("--config unknown.yaml", "there is no option --lrr; did you mean --model.lr?"),
+        ("--config wrong.yaml", "--model.lr: expected float, got high"),
+        ("stray", "unrecognized arguments: stray"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_way_out(args: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("unknown.yaml").write_text("model: {class_path: CycleGAN, init_args: {lrr: 3}}")
+    Path("wrong.yaml").write_text("model: {lr: high}")
+    with pytest.raises(SystemExit) as left:
+        main(args.split())
+    (line,) = capsys.readouterr().err.splitlines()
+    assert left.value.code == 2
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_help_reads_well(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert not left.value.code
+    assert len(lines) < 110
+    assert max(map(len, lines)) <= 130
+    text = " ".join(" ".join(lines).split())
+    for word in ("Without options: CycleGAN", "--model.help", "Vimeo90K", "VideoFolder", "--name", "--samples.every"):
+        assert word in text
+    assert "lightning.pytorch.callbacks." not in text
+
+
+def test_only_classes_that_can_be_built_are_offered() -> None:
+    class Root(ABC):
+        @abstractmethod
+        def act(self) -> None: ...
+
+    class Half(Root): ...
+
+    class Whole(Half):
+        def act(self) -> None: ...
+
+    assert list(concrete(Root)) == [Whole]

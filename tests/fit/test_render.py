@@ -1,0 +1,102 @@
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+from datamodules.errors import DataError
+from datamodules.frames import open_video
+from fit.render import check, expected_frames, render, with_bar
+
+Clip = Callable[..., Path]
+
+
+def same(frames: Tensor) -> Tensor:
+    return frames
+
+
+def damaged(source: Path) -> Path:
+    content = bytearray(source.read_bytes())
+    middle = content.index(b"mdat") + content.index(b"moov") >> 1
+    content[middle : middle + 300] = bytes(300)
+    source.write_bytes(content)
+    return source
+
+
+def test_check_counts_what_will_be_painted(clip: Clip, tmp_path: Path) -> None:
+    a, b = clip("a.mp4"), clip("b.mkv", times=[Fraction(0), Fraction(1)])
+    cut = (Fraction("0.1"), Fraction(1))
+    assert check([a, b, a]) == 22
+    assert check([a, b], cut) == 8
+    assert render([a, b], tmp_path / "out.mp4", same, cut)[0].startswith(f"{tmp_path / 'out.mp4'}: 8 frames, ")
+
+
+def test_check_looks_at_every_file_before_it_reads_the_first(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fit.render.look_through", lambda *_: pytest.fail("a file was read"))
+    with pytest.raises(DataError, match=r"gone\.mp4: expected a video file, got nothing there"):
+        check([clip(), Path("gone.mp4")])
+
+
+def test_check_meets_damage_and_empty_cuts(clip: Clip) -> None:
+    long = [Fraction(n, 25) for n in range(100)]
+    with pytest.raises(DataError, match="it is damaged"):
+        check([damaged(clip(times=long, g="10"))])
+    with pytest.raises(DataError, match="expected frames between --start and --end, got none"):
+        check([clip()], (Fraction(3), None))
+
+
+def test_damage_met_while_painting_leaves_nothing(clip: Clip, tmp_path: Path) -> None:
+    source = damaged(clip(times=[Fraction(n, 25) for n in range(100)], g="10"))
+    with pytest.raises(DataError, match="it is damaged"):
+        render([source], tmp_path / "out.mp4", same)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_nothing_to_write_is_no_file(clip: Clip, tmp_path: Path) -> None:
+    source = clip()
+    with pytest.raises(DataError, match="at least one frame"):
+        render([source], tmp_path / "out.mp4", same, (Fraction(3), None))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_expected_frames_from_what_files_declare(clip: Clip) -> None:
+    with open_video(clip()) as reader:
+        info = reader.info
+    assert expected_frames([info, info], (Fraction(0), None)) == 20
+    assert expected_frames([info, info], (Fraction("0.2"), Fraction("0.6"))) == 10
+    assert expected_frames([info, replace(info, frames=None)], (Fraction(0), None)) is None
+    assert expected_frames([info, replace(info, duration=None)], (Fraction(0), None)) is None
+
+
+def test_a_short_run_nobody_watches_shows_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(with_bar(range(5), "doing", 5)) == list(range(5))
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell how much memory is in use")
+def test_memory_does_not_grow_with_length(clip: Clip, tmp_path: Path) -> None:
+    used = []
+
+    def paint(frames: Tensor) -> Tensor:
+        used.append(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20)
+        return frames
+
+    source = clip(times=[Fraction(n, 25) for n in range(800)], size=(120, 160), sound=["aac"], preset="ultrafast")
+    render([source], tmp_path / "out.mp4", paint, batch=4)
+    assert len(used) == 200
+    # Held, 700 frames would be 40 MB as pixels, and four times that as numbers.
+    assert max(used) - max(used[:25]) < 15
+
+
+@pytest.mark.shared
+def test_streams_that_are_left_out_are_said(shared: Path, tmp_path: Path) -> None:
+    source = shared / "videos" / "nasa_13013.mp4"
+    _, *notes = render([source], tmp_path / "out.mp4", same, (Fraction(0), Fraction("0.2")))
+    assert notes == [
+        "sound 1: copied (aac), cut at whole packets",
+        "sound 2: copied (aac), cut at whole packets",
+        f"{source}: left out 3 more streams (video, subtitles or data)",
+    ]
