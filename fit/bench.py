@@ -154,9 +154,9 @@ def native_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
 
 
-def alternate(method: CycleGAN, x: Tensor, y: Tensor, bf16: bool) -> Alternate:
+def alternate(method: CycleGAN, loop: EagerLoop, x: Tensor, y: Tensor, bf16: bool) -> Alternate:
     """Train ``method`` for its steps on one pair ``(B, 3, H, W)`` as ``python -m fit`` does, in turn with the eager loop."""
-    timing = Alternate(EagerLoop(method, x.device))
+    timing = Alternate(loop)
     run = trainer(
         accelerator="gpu" if x.is_cuda else "cpu",
         precision="bf16-mixed" if bf16 else "32-true",
@@ -178,12 +178,12 @@ def step(options: argparse.Namespace) -> None:
     method, bf16 = plain_cyclegan(steps=repeats + 1), native_bf16(device)
     method.refuse(method.clip_problems((size, size), 1))
     x, y = torch.rand(2, 1, 3, size, size, device=device) * 2 - 1
-    timing = alternate(method, x, y, bf16)
+    timing = alternate(method, EagerLoop(method, device), x, y, bf16)
     eager, ours = timing.eager[1:], timing.ours[1:]  # the first warms up
 
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    print(f"One training step of CycleGAN: ResNet-9, PatchGAN, {size}x{size}, batch 1; {where}; seconds, {repeats} of each in turn")
-    print(f"{'':28}{'median':>8}{'fastest':>9}{'slowest':>9}")
+    print(f"One training step of CycleGAN: ResNet-9, PatchGAN, {size}x{size}, batch 1; {where}; {repeats} of each, in turn")
+    print(f"{'seconds':28}{'median':>8}{'fastest':>9}{'slowest':>9}")
     for name, seconds in (("eager loop, float32", eager), (f"this project, {'bfloat16' if bf16 else 'float32'}", ours)):
         print(f"{name:28}{median(seconds):8.3f}{min(seconds):9.3f}{max(seconds):9.3f}")
     print(f"ratio of the medians: {median(eager) / median(ours):.2f}")
@@ -193,7 +193,9 @@ def parser() -> Parser:
     """The commands and their options."""
     made = Parser(prog="python -m fit.bench", description="Measure how fast this project is here.", allow_abbrev=False)
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser("step", allow_abbrev=False, help="a training step of image CycleGAN, against the usual eager float32 loop")
+    one = commands.add_parser(
+        "step", allow_abbrev=False, help="a training step of image CycleGAN, against the usual eager float32 loop"
+    )
     one.add_argument("--size", default=128, type=int, metavar="N", help="side of the pictures in pixels (128)")
     one.add_argument("--repeats", default=7, type=int, metavar="N", help="steps of each, after one to warm up (7)")
     one.set_defaults(run=step)

@@ -16,7 +16,7 @@ def averaged(network: Network) -> Network:
 
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """average = d average + (1 - d) network, with d = min(decay, (1 + step) / (10 + step)) so that early weights fade.
+    """``average`` = d average + (1 - d) network, with d = min(decay, (1 + step) / (10 + step)) so that early weights fade.
 
     Args:
         average: the slow copy.

@@ -51,5 +51,6 @@ class InstanceNorm2d(nn.InstanceNorm2d):
         """``(N, C, H, W)`` to the same shape, every channel of every picture with mean 0 and variance 1."""
         if input.device.type != "cpu" or not input.is_contiguous(memory_format=torch.channels_last):
             return super().forward(input)
-        pictures = [F.batch_norm(picture, None, None, training=True, eps=self.eps) for picture in input.split(1)]
-        return torch.cat(pictures) if len(pictures) > 1 else pictures[0]
+        if len(input) > 1:
+            return torch.cat([self(picture) for picture in torch.split(input, 1)])
+        return F.batch_norm(input, None, None, training=True, eps=self.eps)
