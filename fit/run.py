@@ -132,7 +132,7 @@ def farewell(folder: Path) -> str:
     return "\n".join(
         [
             f"Run:          {folder} (config.yaml repeats it, metrics.csv has the losses)",
-            f"Samples:      {sheets[-1] if sheets else 'none'} (and .mp4)",
+            f"Samples:      {f'{sheets[-1]} (and .mp4)' if sheets else 'none yet'}",
             f"Checkpoints:  {folder / 'checkpoints'}",
             "Repaint a video with it:",
             f"  {shlex.join(command)}",

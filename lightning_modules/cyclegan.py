@@ -40,9 +40,11 @@ from lightning_modules.ops.describe import Describable
 from lightning_modules.ops.flow import inside
 from lightning_modules.ops.layout import channels_last
 from lightning_modules.ops.motion import deform, random_smooth_flow
+from lightning_modules.pool import Recent
 
 SENSOR_NOISE = 2 * 2 / 255  # of the known motion's second frame: 2/255 of full range, on [-1, 1]
 PROJECTIONS, PATCH = 64, 7  # directions and side of the patches whose distributions are compared
+RECENT = 8  # style pictures they are compared with: those of a batch alone are too few to show all that the style has
 
 
 class CycleGAN(StyleMethod):
@@ -150,6 +152,7 @@ class CycleGAN(StyleMethod):
         self.style_clip_critic, self.content_clip_critic = (
             Critic(temporal_critic(), clip_pool, *options) if temporal_critic and clip_weight else None for _ in "yx"
         )
+        self.recent = Recent(RECENT)
         self.extractor = extractor() if extractor else None
         self.flow = flow() if flow else None
         self.adversarial, self.temporal, self.average_decay, self.seed = adversarial, temporal, average_decay, seed
@@ -197,7 +200,7 @@ class CycleGAN(StyleMethod):
                         "cycle": lambda: l1(self.to_content(painting), x) + l1(self.to_style(photograph), y),
                         "identity": lambda: l1(y_kept, y) + l1(x_kept, x),
                         "temporal": lambda: self.flicker(painted, content),
-                        "patch": lambda: patch_distance(painting, y, self.projections()),
+                        "patch": lambda: patch_distance(painting, self.recent(y), self.projections()),
                         "known_motion": lambda: self.commutes(painting, x),
                         "total_variation": lambda: total_variation(painting),
                         "feature_matching": lambda: self.matches(painting, y),

@@ -62,3 +62,30 @@ class Pool(nn.Module):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """The reverse; of a larger pool only as many items as fit are taken."""
         self.items = list(state["items"])[: self.size]
+
+
+class Recent(nn.Module):
+    """The latest pictures seen, the newest last; part of ``state_dict`` like a pool's.
+
+    Args:
+        size: how many pictures to keep, >= 1.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.items = torch.empty(0)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Add pictures ``(B, ...)`` and return all that are kept, ``(N, ...)``, detached."""
+        known = self.items.to(batch) if self.items.shape[1:] == batch.shape[1:] else batch[:0]
+        self.items = torch.cat([known, batch.detach()])[-self.size :]
+        return self.items
+
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """What is kept."""
+        return {"items": self.items}
+
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
+        """The reverse."""
+        self.items = state["items"]

@@ -1,13 +1,13 @@
 """What every critic is: pictures or clips in, a map of scores out (one for each patch)."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 from torch import Tensor
 
 from lightning_modules.ops.describe import Describable
 
 
-class Discriminator(Describable):
+class Discriminator(Describable, ABC):
     """Judges single frames. ``forward`` takes ``(N, 3, H, W)`` in [-1, 1] and returns logits ``(N, 1, h, w)``."""
 
     norm: str
@@ -24,7 +24,7 @@ class Discriminator(Describable):
         return self.features(frames)[-1]
 
 
-class TemporalDiscriminator(Describable):
+class TemporalDiscriminator(Describable, ABC):
     """Judges clips. ``forward`` takes ``(B, T, 3, H, W)`` in [-1, 1] and returns logits ``(B, 1, t, h, w)``."""
 
     norm: str

@@ -1,13 +1,13 @@
 """What every generator is: frames in, frames of the same size out."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 from torch import Tensor
 
 from lightning_modules.ops.describe import Describable
 
 
-class Generator(Describable):
+class Generator(Describable, ABC):
     """Repaints frames, one after the other, the same way for one frame and for many.
 
     Subclasses implement ``paint``. ``size_multiple`` is what height and width must be multiples of, ``min_size`` the

@@ -14,6 +14,7 @@ from lightning_modules.generators.base import Generator
 
 BLOCK = 4
 SLOPE = 0.2  # of the leaky ReLUs
+SHARE = 0.6  # of the frame's own detail that is there at the start: with all of it, painting begins as tinting
 
 
 class Residual(nn.Module):
@@ -32,7 +33,7 @@ class Residual(nn.Module):
 
 
 class Finish(nn.Module):
-    """Two thin full-size convolutions that see the smooth painting and the frame, and add detail; start by adding the frame's.
+    """Two thin full-size convolutions that see the smooth painting and the frame, and add detail; start by adding some of the frame's.
 
     Args:
         channels: width, at least 6.
@@ -49,7 +50,7 @@ class Finish(nn.Module):
             for colour in range(3):  # d = frame - painting, as leaky(d) - leaky(-d) = (1 + slope) d
                 for sign, channel in ((1, colour), (-1, colour + 3)):
                     self.first.weight[channel, [colour, colour + 3], 1, 1] += torch.tensor([-sign, sign])
-                    self.second.weight[colour, channel, 1, 1] += sign / (1 + SLOPE)
+                    self.second.weight[colour, channel, 1, 1] += SHARE * sign / (1 + SLOPE)
 
     def forward(self, painting: Tensor, frames: Tensor) -> Tensor:
         """Both ``(N, 3, H, W)`` to the detail to add, of the same shape."""

@@ -21,7 +21,7 @@ def patch_distance(fake: Tensor, real: Tensor, filters: Tensor, scales: int = 3,
 
     Args:
         fake: ``(N, 3, H, W)`` in [-1, 1].
-        real: the same shape; its distribution is the target.
+        real: ``(M, 3, H, W)``; its distribution is the target, and the more pictures, the steadier.
         filters: ``(K, 3, k, k)``.
         scales: number of octaves, each halving the pictures, >= 1.
         stride: every how many pixels a patch is taken, >= 1.
@@ -30,23 +30,26 @@ def patch_distance(fake: Tensor, real: Tensor, filters: Tensor, scales: int = 3,
         A scalar >= 0; 0 when both sets hold the same patches, wherever these lie.
 
     Raises:
-        ValueError: the shapes differ, or the coarsest pictures are smaller than a patch.
+        ValueError: the pictures differ in size, or the coarsest are smaller than a patch.
     """
-    if fake.shape != real.shape or min(fake.shape[-2:]) < filters.shape[-1] << (scales - 1):
+    least = filters.shape[-1] << (scales - 1)
+    if fake.shape[1:] != real.shape[1:] or min(fake.shape[-2:]) < least:
         raise ValueError(
-            f"patch_distance: expected two sets of one shape, sides at least {filters.shape[-1] << (scales - 1)}, got "
-            f"{tuple(fake.shape)} and {tuple(real.shape)}; use fewer scales or larger pictures"
+            f"patch_distance: expected pictures of one size, sides at least {least}, got {tuple(fake.shape)} and "
+            f"{tuple(real.shape)}; use fewer scales or larger pictures"
         )
     fake, real = fake.float(), real.float()
     terms = []
     for scale in range(scales):
         if scale:
             fake, real = F.avg_pool2d(fake, 2), F.avg_pool2d(real, 2)
-        a, b = (_projections(pictures, filters, stride) for pictures in (fake, real))
-        terms.append((a.sort(dim=1).values - b.sort(dim=1).values).abs().mean())
+        ours, theirs = (_sorted_projections(pictures, filters, stride) for pictures in (fake, real))
+        # Of the larger set, the quantiles that the values of ours stand for.
+        rank = (torch.arange(ours.shape[1], device=ours.device) + 0.5) * theirs.shape[1] / ours.shape[1]
+        terms.append((ours - theirs[:, rank.long()]).abs().mean())
     return torch.stack(terms).mean()
 
 
-def _projections(pictures: Tensor, filters: Tensor, stride: int) -> Tensor:
-    """``(K, patches)``."""
-    return F.conv2d(pictures, filters.to(pictures), stride=stride).transpose(0, 1).flatten(1)
+def _sorted_projections(pictures: Tensor, filters: Tensor, stride: int) -> Tensor:
+    """``(K, patches)``, ascending."""
+    return F.conv2d(pictures, filters.to(pictures), stride=stride).transpose(0, 1).flatten(1).sort(dim=1).values

@@ -1,0 +1,140 @@
+"""A critic in training: its objective, its memory, its penalty when due, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from lightning_modules.critics import Critic
+from lightning_modules.discriminators.patchgan import PatchGAN
+from lightning_modules.discriminators.temporal import TemporalPatchGAN
+from lightning_modules.losses.adversarial import AdversarialKind, critic_loss, generator_loss
+from lightning_modules.losses.gradient_penalty import gradient_penalty, r1_penalty
+
+
+def draws(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def pictures(seed: int, count: int = 2) -> Tensor:
+    return torch.rand(count, 3, 12, 12, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def clips(seed: int) -> Tensor:
+    return torch.rand(2, 3, 3, 8, 8, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def critic(norm: str = "none", pool: int = 0, **options: object) -> Critic:
+    torch.manual_seed(0)
+    settings = {"adversarial": "lsgan", "penalty": "none", "weight": 10.0, "every": 1} | options
+    return Critic(PatchGAN(4, 1, norm), pool, **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"])
+def test_minimises_its_objective(kind: AdversarialKind) -> None:
+    judge = critic(adversarial=kind)
+    painted, real = pictures(1), pictures(2)
+    expected = critic_loss(kind, judge.network(real), judge.network(painted))
+    torch.testing.assert_close(judge.loss(painted, real, draws(), 0), expected)
+    torch.testing.assert_close(judge.deceived(painted), generator_loss(kind, judge.network(painted)))
+
+
+def test_batch_norm_sees_real_and_painted_apart() -> None:
+    judge = critic("batch")
+    painted, real = pictures(1), 0.1 * pictures(2)
+    expected = critic_loss("lsgan", judge.network(real), judge.network(painted))
+    torch.testing.assert_close(judge.loss(painted, real, draws(), 0), expected)
+    together = judge.network(torch.cat([painted, real]))
+    assert not torch.isclose(critic_loss("lsgan", together[2:], together[:2]), expected)
+
+
+def test_no_gradient_reaches_what_was_painted() -> None:
+    for penalty in ("none", "gradient", "r1"):
+        painted = pictures(1).requires_grad_()
+        critic(penalty=penalty).loss(painted, pictures(2), draws(), 0).backward()
+        assert painted.grad is None
+
+
+def test_the_painter_is_told_how_to_deceive() -> None:
+    painted = pictures(1).requires_grad_()
+    critic().deceived(painted).backward()
+    assert painted.grad is not None
+    assert painted.grad.abs().sum() > 0
+
+
+def test_is_shown_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge, seen = critic(pool=2), []
+    score = judge.score
+    monkeypatch.setattr(judge, "score", lambda frames, flow=None: seen.append(frames) or score(frames, flow))
+    first, later = pictures(1), pictures(5)
+    judge.loss(first, pictures(2), draws(), 0)  # fills it
+    for seed in range(8):
+        judge.loss(later, pictures(2), draws(seed), 0)
+    shown = [picture for frames in seen[1:] for picture in frames[:2]]
+    for known in (*first, *later):
+        assert any(torch.equal(picture, known) for picture in shown)
+
+
+def test_penalties_are_added_by_their_weight() -> None:
+    painted, real = pictures(1), pictures(2)
+    plain = critic().loss(painted, real, draws(), 0)
+    judge = critic(penalty="r1", weight=3.0)
+    torch.testing.assert_close(judge.loss(painted, real, draws(), 0), plain + 3 * r1_penalty(judge.network, real))
+    judge = critic(penalty="gradient", weight=3.0)
+    epsilon = torch.from_numpy(draws().random(2)).float()
+    expected = plain + 3 * gradient_penalty(judge.network, real, painted, epsilon)
+    torch.testing.assert_close(judge.loss(painted, real, draws(), 0), expected)
+
+
+@pytest.mark.parametrize("every", [2, 5])
+def test_lazy_penalties_amount_to_eager_ones(every: int) -> None:
+    painted, real = pictures(1), pictures(2)
+    lazy, eager = critic(penalty="r1", every=every), critic(penalty="r1")
+    losses = [lazy.loss(painted, real, draws(), step) for step in range(10)]
+    assert len({loss.item() for loss in losses}) == 2
+    torch.testing.assert_close(torch.stack(losses).mean(), eager.loss(painted, real, draws(), 0))
+
+
+def test_a_penalty_of_weight_0_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = critic(penalty="gradient", weight=0.0)
+    monkeypatch.setattr(judge, "_penalty", lambda *_: pytest.fail("computed"))
+    torch.testing.assert_close(
+        judge.loss(pictures(1), pictures(2), draws(), 0), critic().loss(pictures(1), pictures(2), draws(), 0)
+    )
+
+
+def test_one_number_between_real_and_painted_for_all_frames_of_a_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Critic(TemporalPatchGAN(4, 2, "none"), 0, "wasserstein", "gradient", 10.0, 1)
+    seen: list[Tensor] = []
+    score = judge.score
+    monkeypatch.setattr(judge, "score", lambda c, flow=None: seen.append(c.detach()) or score(c, flow))
+    painted, real = clips(1), clips(2)
+    judge.loss(painted, real, draws(), 0)
+    share = (seen[-1] - painted) / (real - painted)
+    for clip in share:
+        assert clip.flatten().quantile(0.9) - clip.flatten().quantile(0.1) < 1e-3
+    assert abs(share[0].median() - share[1].median()) > 1e-3
+
+
+def test_flow_reaches_a_critic_that_aligns() -> None:
+    torch.manual_seed(0)
+    judge = Critic(TemporalPatchGAN(4, 2, "none", aligned=True), 0, "hinge", "r1", 10.0, 1)
+    flow = 2 * torch.randn(2, 2, 2, 8, 8, generator=torch.Generator().manual_seed(3))
+    losses = [judge.loss(clips(1), clips(2), draws(), 0, a, b) for a, b in ((flow, flow), (-flow, flow), (flow, -flow))]
+    assert len({round(loss.item(), 6) for loss in losses}) == 3
+    with pytest.raises(ValueError, match="expected flow because aligned=True"):
+        judge.loss(clips(1), clips(2), draws(), 0)
+
+
+def test_all_problems_are_told() -> None:
+    assert critic().problems() == []
+    assert critic("layer", adversarial="wasserstein", penalty="gradient").problems() == []
+    (batch,) = critic("batch", penalty="r1").problems()
+    assert "norm=batch couples clips" in batch
+    unbounded, every = critic(adversarial="wasserstein", penalty="r1", every=0).problems()
+    assert "wasserstein needs penalty=gradient" in unbounded
+    assert "penalty_every must be >= 1" in every
+    (weight,) = critic(penalty="r1", weight=-1.0).problems()
+    assert "penalty_weight >= 0" in weight
+    (flow,) = Critic(TemporalPatchGAN(4, 2, aligned=True), 3, "hinge", "none", 0.0, 1).problems()
+    assert "set clip_pool to 0" in flow
