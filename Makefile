@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help fit test lint format clean
+.PHONY: help fit test prove lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -17,7 +17,10 @@ fit: $(VENV)/installed ## train the default method on the default data; ARGS="--
 	$(BIN)/python -m fit $(ARGS)
 
 test: $(VENV)/installed-dev ## run the tests; ARGS="tests/fit -k video" picks some
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m 'not prove' -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+
+prove: $(VENV)/installed-dev ## train at full length and hold the results against what the README claims (about an hour)
+	$(BIN)/python -m pytest -s -m prove tests/test_learning.py $(ARGS)
 
 lint: $(VENV)/installed-dev ## style, types and import directions
 	$(BIN)/ruff check .

@@ -1,14 +1,15 @@
 """CycleGAN for video: two generators that undo one another, critics of frames and of clips, and paint that moves with things.
 
 Zhu et al., "Unpaired image-to-image translation using cycle-consistent adversarial networks", ICCV 2017, with a 3-D convolution
-critic of clips and a temporal term. x is content, y style, G paints and F undoes it. The generators minimise the weighted sum of
+critic of clips and a temporal term. x is content, y style, G paints, F undoes it. The generators minimise the weighted sum of
 
     image     adversarial loss of G(x) and F(y), one frame of each clip
     clip      adversarial loss of G(x) and F(y), whole clips
     cycle     |F(G(x)) - x| + |G(F(y)) - y|
     identity  |G(y) - y| + |F(x) - x|
     temporal  |warp(G(x[t]), flow) - G(x[t+1])| where visible
-    patch     W1(patches of G(x), patches of y), sliced
+    palette   W1(patches of G(x), patches of y), sliced: mostly their colours
+    texture   the same without the patches' colours, relative to the spread of y
     and, off by default: known_motion, total_variation, feature_matching, content, gram
 """
 
@@ -31,7 +32,7 @@ from lightning_modules.flow import DISFlow, FlowEstimator
 from lightning_modules.generators.base import Generator
 from lightning_modules.generators.mobile import MobileGenerator
 from lightning_modules.losses.adversarial import AdversarialKind
-from lightning_modules.losses.patch_distribution import patch_distance, random_filters
+from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters
 from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, gram_style_loss
 from lightning_modules.losses.reconstruction import feature_matching, l1
 from lightning_modules.losses.temporal import known_motion, unwarped, warped
@@ -43,7 +44,7 @@ from lightning_modules.ops.motion import deform, random_smooth_flow
 from lightning_modules.pool import Recent
 
 SENSOR_NOISE = 2 * 2 / 255  # of the known motion's second frame: 2/255 of full range, on [-1, 1]
-PROJECTIONS, PATCH = 64, 7  # directions and side of the patches whose distributions are compared
+PROJECTIONS, PATCH = 24, 7  # directions and side of the patches whose distributions are compared
 RECENT = 8  # style pictures they are compared with: those of a batch alone are too few to show all that the style has
 
 
@@ -64,7 +65,8 @@ class CycleGAN(StyleMethod):
         identity_weight: of what should be left as it is; 5 in the paper.
         temporal_weight: of the difference from frame to frame.
         temporal: how frames are compared: along the flow, or (for comparison; it punishes motion) at the same pixel.
-        patch_weight: of the distance between patch distributions.
+        palette_weight: of the distance between the distributions of patches.
+        texture_weight: of the distance between the distributions of patches without their colour.
         known_motion_weight: of the difference under a motion that was made up, which needs no flow.
         total_variation_weight: of the total variation of the painted frames.
         feature_matching_weight: of the difference of the image critic's mean activations.
@@ -95,17 +97,18 @@ class CycleGAN(StyleMethod):
     def __init__(
         self,
         generator: Callable[[], Generator] = MobileGenerator,
-        image_critic: Callable[[], Discriminator] = lambda: PatchGAN(channels=32, norm="spectral"),
+        image_critic: Callable[[], Discriminator] = lambda: PatchGAN(channels=48, layers=2, norm="spectral"),
         temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=16),
         steps: int = 700,
         adversarial: AdversarialKind = "hinge",
-        image_weight: float = 1.0,
+        image_weight: float = 3.0,
         clip_weight: float = 0.5,
-        cycle_weight: float = 10.0,
-        identity_weight: float = 5.0,
-        temporal_weight: float = 5.0,
+        cycle_weight: float = 4.0,
+        identity_weight: float = 1.0,
+        temporal_weight: float = 2.0,
         temporal: Literal["warped", "unwarped"] = "warped",
-        patch_weight: float = 30.0,
+        palette_weight: float = 30.0,
+        texture_weight: float = 9.0,
         known_motion_weight: float = 0.0,
         total_variation_weight: float = 0.0,
         feature_matching_weight: float = 0.0,
@@ -118,7 +121,7 @@ class CycleGAN(StyleMethod):
         penalty_every: int = 1,
         pool: int = 50,
         clip_pool: int = 20,
-        lr: float = 5e-4,
+        lr: float = 1e-3,
         critic_lr: float = 1e-3,
         betas: tuple[float, float] = (0.5, 0.99),
         constant: float = 0.5,
@@ -130,23 +133,16 @@ class CycleGAN(StyleMethod):
         seed: int = 0,
     ) -> None:
         super().__init__(steps, n_critic, accumulate, clip, constant)
+        # fmt: off
         self.weights = {
-            "image": image_weight,
-            "clip": clip_weight,
-            "cycle": cycle_weight,
-            "identity": identity_weight,
-            "temporal": temporal_weight,
-            "patch": patch_weight,
-            "known_motion": known_motion_weight,
-            "total_variation": total_variation_weight,
-            "feature_matching": feature_matching_weight,
-            "content": content_weight,
-            "gram": gram_weight,
+            "image": image_weight, "clip": clip_weight if temporal_critic else 0.0, "cycle": cycle_weight,
+            "identity": identity_weight, "temporal": temporal_weight, "palette": palette_weight, "texture": texture_weight,
+            "known_motion": known_motion_weight, "total_variation": total_variation_weight,
+            "feature_matching": feature_matching_weight, "content": content_weight, "gram": gram_weight,
         }
+        # fmt: on
         self.to_style, self.to_content = generator(), generator()
         self.style_average, self.content_average = averaged(self.to_style), averaged(self.to_content)
-        if temporal_critic is None:
-            self.weights["clip"] = 0.0
         options = (adversarial, penalty, penalty_weight, penalty_every)
         self.style_critic, self.content_critic = (Critic(image_critic(), pool, *options) for _ in "yx")
         self.style_clip_critic, self.content_clip_critic = (
@@ -165,8 +161,6 @@ class CycleGAN(StyleMethod):
     def _problems(self) -> list[str]:
         """What is wrong with the options."""
         problems = [f"{name}_weight must be >= 0, got {weight}" for name, weight in self.weights.items() if weight < 0]
-        if not any(self.weights.values()):
-            problems.append("all weights are 0, which leaves the generators nothing to learn; give one a weight")
         for critic in self.critics():
             problems += critic.problems()
         if self.extractor is None and (self.weights["content"] or self.weights["gram"]):
@@ -180,7 +174,7 @@ class CycleGAN(StyleMethod):
     def training_step(self, batch: ClipBatch, batch_idx: int) -> None:
         """One update of the critics and, at its turn, of the generators."""
         content, style = self.with_flow(batch.content, "content"), self.with_flow(batch.style, "style")
-        shown = self.batches_seen // self.accumulate % content.frames.shape[1]  # the one frame of each clip judged as a picture
+        shown = self.batches_seen // self.accumulate % content.frames.shape[1]  # the frame of each clip judged as a picture
         x, y = content.frames[:, shown], style.frames[:, shown]
         keep = len(x) if self.generators_turn and self.weights["identity"] else 0
 
@@ -192,6 +186,7 @@ class CycleGAN(StyleMethod):
 
         # Generators: deceive the critics, keep the content, move the paint with what it is painted on.
         if self.generators_turn:
+            recent, filters = self.recent(y), self.projections()
             with frozen(self.critics()):
                 loss = self.weigh(
                     {
@@ -200,7 +195,8 @@ class CycleGAN(StyleMethod):
                         "cycle": lambda: l1(self.to_content(painting), x) + l1(self.to_style(photograph), y),
                         "identity": lambda: l1(y_kept, y) + l1(x_kept, x),
                         "temporal": lambda: self.flicker(painted, content),
-                        "patch": lambda: patch_distance(painting, self.recent(y), self.projections()),
+                        "palette": lambda: patch_distance(painting, recent, filters),
+                        "texture": lambda: patch_distance(painting, recent, colour_blind(filters), relative=True),
                         "known_motion": lambda: self.commutes(painting, x),
                         "total_variation": lambda: total_variation(painting),
                         "feature_matching": lambda: self.matches(painting, y),
@@ -227,6 +223,8 @@ class CycleGAN(StyleMethod):
     def weigh(self, terms: dict[str, Callable[[], Tensor]]) -> Tensor:
         """Weighted sum of the terms whose weight is not 0; only these are computed."""
         values = {name: term() for name, term in terms.items() if self.weights[name]}
+        if not values:
+            raise ValueError("CycleGAN: expected a weight above 0, got 0 for every term; give one a weight")
         self.log_terms(values)
         return torch.stack([self.weights[name] * value for name, value in values.items()]).sum()
 
@@ -305,8 +303,10 @@ class CycleGAN(StyleMethod):
                 problems.append(f"{name} needs sides of at least {side}, got data.size {height}x{width}")
             if frames < length:
                 problems.append(f"{name} needs data.frames of at least {length}, got {frames}; or set temporal_critic to null")
-        if self.weights["patch"] and min(size) < PATCH << 2:
-            problems.append(f"patch_weight needs sides of at least {PATCH << 2}, got data.size {height}x{width}")
+        if (self.weights["palette"] or self.weights["texture"]) and min(size) < PATCH << 2:
+            problems.append(
+                f"palette_weight and texture_weight need sides of at least {PATCH << 2}, got data.size {height}x{width}"
+            )
         return problems
 
     def networks(self) -> dict[str, Describable | None]:

@@ -1,9 +1,9 @@
 """A light generator that works on 4x4 pixel blocks: fast on a CPU, and without the flicker of a block grid.
 
-Pixels are folded into channels, convolved at a sixteenth of the positions, and unfolded again. A fixed low-pass filter then takes
-out the 4-pixel grid, which would stay on the screen while the scene moves: most of a small network's flicker (compare Karras et
-al., "Alias-free generative adversarial networks", NeurIPS 2021). What it takes from the brushwork, two thin convolutions on
-full-size frames give back from the frame itself; they move with the scene exactly.
+Pixels are folded into channels, convolved at a sixteenth of the positions, and unfolded again. A fixed low-pass filter then
+takes out the 4-pixel grid, which would stay on the screen while the scene moves: most of a small network's flicker (compare
+Karras et al., "Alias-free generative adversarial networks", NeurIPS 2021). What it takes from the brushwork, two thin
+convolutions on full-size frames give back from the frame itself; they move with the scene exactly.
 """
 
 import torch
@@ -14,7 +14,7 @@ from lightning_modules.generators.base import Generator
 
 BLOCK = 4
 SLOPE = 0.2  # of the leaky ReLUs
-SHARE = 0.6  # of the frame's own detail that is there at the start: with all of it, painting begins as tinting
+SHARE = 0.9  # of the frame's own detail that is there at the start: with all of it, painting begins as tinting
 
 
 class Residual(nn.Module):
@@ -33,7 +33,7 @@ class Residual(nn.Module):
 
 
 class Finish(nn.Module):
-    """Two thin full-size convolutions that see the smooth painting and the frame, and add detail; start by adding some of the frame's.
+    """Two thin full-size convolutions that see the smooth painting and the frame, and add detail; at first some of the frame's.
 
     Args:
         channels: width, at least 6.

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+LEAST_SPREAD = 0.01  # on [-1, 1]: about a grey level; less is flat
+
 
 def random_filters(count: int, size: int, generator: torch.Generator) -> Tensor:
     """Directions to project patches on: ``(count, 3, size, size)`` of unit norm, drawn on the CPU."""
@@ -16,13 +18,22 @@ def random_filters(count: int, size: int, generator: torch.Generator) -> Tensor:
     return filters / norm.view(-1, 1, 1, 1)
 
 
-def patch_distance(fake: Tensor, real: Tensor, filters: Tensor, scales: int = 3, stride: int = 2) -> Tensor:
+def colour_blind(filters: Tensor) -> Tensor:
+    """The same directions without each colour's mean, so that they see a patch's texture and nothing of its colour."""
+    return filters - filters.mean((-2, -1), keepdim=True)
+
+
+def patch_distance(
+    fake: Tensor, real: Tensor, filters: Tensor, relative: bool = False, scales: int = 3, stride: int = 2
+) -> Tensor:
     """Mean over projections and scales of the 1-Wasserstein distance between the projected patches.
 
     Args:
         fake: ``(N, 3, H, W)`` in [-1, 1].
         real: ``(M, 3, H, W)``; its distribution is the target, and the more pictures, the steadier.
         filters: ``(K, 3, k, k)``.
+        relative: count each projection in units of the real patches' spread along it. Plain distances mostly show colour,
+            whose contrast is many times that of texture.
         scales: number of octaves, each halving the pictures, >= 1.
         stride: every how many pixels a patch is taken, >= 1.
 
@@ -46,7 +57,9 @@ def patch_distance(fake: Tensor, real: Tensor, filters: Tensor, scales: int = 3,
         ours, theirs = (_sorted_projections(pictures, filters, stride) for pictures in (fake, real))
         # Of the larger set, the quantiles that the values of ours stand for.
         rank = (torch.arange(ours.shape[1], device=ours.device) + 0.5) * theirs.shape[1] / ours.shape[1]
-        terms.append((ours - theirs[:, rank.long()]).abs().mean())
+        distance = (ours - theirs[:, rank.long()]).abs().mean(1)
+        spread = theirs.std(dim=1).clamp(min=LEAST_SPREAD) if relative else 1.0
+        terms.append((distance / spread).mean())
     return torch.stack(terms).mean()
 
 

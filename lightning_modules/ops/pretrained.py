@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.models import WeightsEnum
 
 from lightning_modules.ops.describe import Describable

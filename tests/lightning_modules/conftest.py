@@ -19,7 +19,8 @@ TINY = {
     "image_critic": partial(PatchGAN, 4, 1, "none"),
     "temporal_critic": partial(TemporalPatchGAN, 4, 2, "none"),
     "steps": 1000,
-    "patch_weight": 0.0,  # needs pictures of 28 pixels
+    "palette_weight": 0.0,  # needs pictures of 28 pixels
+    "texture_weight": 0.0,
 }
 
 
