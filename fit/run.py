@@ -9,10 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import torch
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+
+from fit.hardware import native_bf16
 
 RUNS = Path("runs")
 
@@ -77,7 +80,7 @@ def trainer(
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto",
     devices: int = 1,
     num_nodes: int = 1,
-    precision: Literal["32-true", "bf16-mixed"] = "32-true",
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto",
     logger: Logger | list[Logger] | None = None,
     callbacks: list[Callback] | None = None,
     max_time: str | None = None,
@@ -92,7 +95,7 @@ def trainer(
         accelerator: where to compute.
         devices: how many of them in each machine.
         num_nodes: how many machines.
-        precision: bf16-mixed computes most of the forward pass in bfloat16.
+        precision: bf16-mixed computes most of the forward pass in bfloat16; auto does where the device does so natively.
         logger: further loggers beside metrics.csv.
         callbacks: further callbacks.
         max_time: longest time to train, as DD:HH:MM:SS; the run ends in good order.
@@ -107,7 +110,7 @@ def trainer(
         num_nodes=num_nodes,
         # Several optimizers leave parameters unused in each backward pass, which plain ddp refuses.
         strategy="ddp_find_unused_parameters_true" if devices * num_nodes > 1 else "auto",
-        precision=precision,
+        precision=resolved(precision, accelerator),
         logger=logger,
         callbacks=callbacks,
         max_time=max_time,
@@ -123,6 +126,14 @@ def trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def resolved(precision: Literal["auto", "32-true", "bf16-mixed"], accelerator: str) -> Literal["32-true", "bf16-mixed"]:
+    """The precision to compute in."""
+    if precision != "auto":
+        return precision
+    gpu = accelerator in ("auto", "gpu") and torch.cuda.is_available()
+    return "bf16-mixed" if accelerator != "mps" and native_bf16("cuda" if gpu else "cpu") else "32-true"
 
 
 def farewell(folder: Path) -> str:

@@ -1,0 +1,12 @@
+"""What the machine computes fast."""
+
+import torch
+
+
+def native_bf16(device: str) -> bool:
+    """Whether a kind of device ("cpu", "cuda", ...) computes in bfloat16 itself; emulated, it is slower than float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Older versions of torch cannot tell; float32 is the safe answer.
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
