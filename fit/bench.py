@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from datamodules.batch import ClipBatch, Clips
 from datamodules.random import rng
 from fit.cli import quiet
+from fit.hardware import native_bf16
 from fit.messages import fail
 from fit.run import trainer
 from fit.stylize import Parser
@@ -149,13 +150,6 @@ def now() -> float:
     return time.perf_counter()
 
 
-def native_bf16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 itself."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and any(has for name, has in torch.cpu.get_capabilities().items() if "bf16" in name)
-
-
 def alternate(method: CycleGAN, loop: EagerLoop, x: Tensor, y: Tensor, bf16: bool) -> Alternate:
     """Train ``method`` for its steps on one pair ``(B, 3, H, W)`` as ``python -m fit`` does, in turn with the eager loop."""
     timing = Alternate(loop)
@@ -177,7 +171,7 @@ def step(options: argparse.Namespace) -> None:
         raise ValueError(f"--repeats: expected at least 1, got {repeats}")
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    method, bf16 = plain_cyclegan(steps=repeats + 1), native_bf16(device)
+    method, bf16 = plain_cyclegan(steps=repeats + 1), native_bf16(device.type)
     method.refuse(method.clip_problems((size, size), 1))
     x, y = torch.rand(2, 1, 3, size, size, device=device) * 2 - 1
     timing = alternate(method, EagerLoop(method, device), x, y, bf16)

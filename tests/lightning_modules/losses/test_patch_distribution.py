@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.losses.patch_distribution import patch_distance, random_filters
+from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters
 
 
 def pictures(seed: int, count: int = 3, side: int = 28) -> Tensor:
@@ -17,35 +17,31 @@ def filters() -> Tensor:
     return random_filters(5, 7, torch.Generator().manual_seed(9))
 
 
-def by_hand(fake: Tensor, real: Tensor, filters: Tensor, scales: int, stride: int) -> float:
+def projected(pictures: np.ndarray, direction: np.ndarray, stride: int) -> np.ndarray:
+    """The projections of all patches, sorted."""
+    side = direction.shape[-1]
+    places = range(0, pictures.shape[-1] - side + 1, stride)
+    patches = [picture[:, y : y + side, x : x + side] for picture in pictures for y in places for x in places]
+    return np.sort([(patch * direction).sum() for patch in patches])
+
+
+def by_hand(fake: Tensor, real: Tensor, filters: Tensor, relative: bool, scales: int, stride: int) -> float:
     """Cut out the patches, project, sort, compare: in float64."""
-    sets = [fake.double().numpy(), real.double().numpy()]
-    side, terms = filters.shape[-1], []
+    sets, terms = [fake.double().numpy(), real.double().numpy()], []
     for scale in range(scales):
         if scale:
             sets = [(s[..., ::2, ::2] + s[..., 1::2, ::2] + s[..., ::2, 1::2] + s[..., 1::2, 1::2]) / 4 for s in sets]
-        places = range(0, sets[0].shape[-1] - side + 1, stride)
         for direction in filters.double().numpy():
-            a, b = (
-                np.sort(
-                    [
-                        (picture[:, y : y + side, x : x + side] * direction).sum()
-                        for picture in s
-                        for y in places
-                        for x in places
-                    ]
-                )
-                for s in sets
-            )
-            terms.append(np.abs(a - b).mean())
+            a, b = (projected(s, direction, stride) for s in sets)
+            terms.append(np.abs(a - b).mean() / (b.std(ddof=1) if relative else 1))
     return float(np.mean(terms))
 
 
-@pytest.mark.parametrize(("scales", "stride"), [(1, 1), (3, 2)])
-def test_equals_sorting_by_hand(filters: Tensor, scales: int, stride: int) -> None:
+@pytest.mark.parametrize(("relative", "scales", "stride"), [(False, 1, 1), (False, 3, 2), (True, 3, 2)])
+def test_equals_sorting_by_hand(filters: Tensor, relative: bool, scales: int, stride: int) -> None:
     fake, real = pictures(1, 2), pictures(2, 2) * 0.5 + 0.2
-    found = patch_distance(fake, real, filters, scales, stride).item()
-    assert found == pytest.approx(by_hand(fake, real, filters, scales, stride), rel=1e-4)
+    found = patch_distance(fake, real, filters, relative, scales, stride).item()
+    assert found == pytest.approx(by_hand(fake, real, filters, relative, scales, stride), rel=1e-4)
 
 
 def test_zero_for_the_same_patches_in_any_order(filters: Tensor) -> None:
@@ -82,6 +78,23 @@ def test_sees_texture_not_only_colour() -> None:
     smooth = torch.nn.functional.avg_pool2d(real, 3, 1, 1)
     filters = random_filters(32, 7, torch.Generator().manual_seed(0))
     assert patch_distance(smooth, real, filters) > 2 * patch_distance(0.5 * pictures(3, 8), real, filters)
+
+
+def test_relative_distances_count_contrast_alike(filters: Tensor) -> None:
+    fake, real = pictures(1), 0.8 * pictures(2)
+    relative = patch_distance(fake, real, filters, relative=True, scales=1)
+    torch.testing.assert_close(patch_distance(0.3 * fake, 0.3 * real, filters, relative=True, scales=1), relative)
+    flat = torch.zeros_like(real)
+    assert patch_distance(0.01 * fake, flat, filters, relative=True).isfinite()
+
+
+def test_colour_blind_directions_see_no_colour(filters: Tensor) -> None:
+    real, colours = 0.3 * pictures(1), torch.tensor([0.3, -0.2, 0.1]).view(3, 1, 1)
+    blind = colour_blind(filters)
+    assert patch_distance(real + colours, real, blind) < 1e-6
+    assert patch_distance(real + colours, real, filters) > 0.01
+    assert patch_distance(0.5 * real, real, blind) > 0.01
+    torch.testing.assert_close(colour_blind(blind), blind)
 
 
 def test_gradient_flows_to_the_fake_pictures(filters: Tensor) -> None:

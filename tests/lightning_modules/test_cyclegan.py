@@ -1,0 +1,441 @@
+"""The method: its step is its formula, every option does what it says, and what is off costs nothing."""
+
+import copy
+import inspect
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback, Trainer
+from torch import Tensor, nn
+from torch.optim import SGD
+from torch.utils.data import DataLoader
+
+from datamodules.batch import ClipBatch
+from datamodules.moving_scenes import MovingScenes
+from lightning_modules.cyclegan import CycleGAN
+from lightning_modules.discriminators.patchgan import PatchGAN
+from lightning_modules.discriminators.temporal import TemporalPatchGAN
+from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.loading import load_method
+from lightning_modules.ops.pretrained import Frozen
+from lightning_modules.ops.warp import warp
+
+Build = Callable[..., CycleGAN]
+Batches = Callable[..., list[ClipBatch]]
+Train = Callable[..., Trainer]
+TERMS = ["image", "clip", "cycle", "identity", "temporal", "palette", "texture", "known_motion"]
+TERMS += ["total_variation", "feature_matching", "content", "gram"]
+LARGE = {"palette", "texture"}  # these need pictures of 28 pixels
+
+
+class Features(Frozen):
+    """In place of a pretrained network: one fixed convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 3)
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(0)))
+        self.freeze()
+
+    def forward(self, frames: Tensor) -> list[Tensor]:
+        return [self.layer(frames).relu()]
+
+
+def learned(method: CycleGAN) -> Tensor:
+    """All that can be learned, in one vector; the generators and their averages first, critics of clips last."""
+    return torch.cat([v.flatten() for v in method.state_dict().values() if isinstance(v, Tensor)])
+
+
+def with_sgd(method: CycleGAN) -> CycleGAN:
+    """Plain steps down the gradient, so that equal gradients make equal weights, and only these."""
+    method.configure_optimizers = lambda: [SGD(p, lr) for p, lr in method.parameters_of().values()]  # type: ignore[method-assign, assignment, misc]
+    return method
+
+
+# --- the step is its formula ---
+
+
+def test_losses_are_those_of_the_formula(cyclegan: Build, batches: Batches, train: Train) -> None:
+    method, (batch,) = cyclegan(adversarial="lsgan"), batches(1)
+    before = copy.deepcopy(method)
+    logged = train(method, [batch]).callback_metrics
+    G, F = before.to_style, before.to_content
+    (clip, flow, visible), clip_y = batch.content, batch.style.frames
+    x, y = clip[:, 0], clip_y[:, 0]  # the first batch shows the first frame
+    D, DF = before.style_critic.network, before.content_critic.network
+    E, EF = before.style_clip_critic.network, before.content_clip_critic.network  # type: ignore[union-attr]
+    with torch.no_grad():
+        moved = (warp(G(clip)[:, :-1], flow) - G(clip)[:, 1:]).abs() * visible
+        expected = {
+            "image": (D(G(x)) - 1).square().mean() + (DF(F(y)) - 1).square().mean(),
+            "clip": (E(G(clip)) - 1).square().mean() + (EF(F(clip_y)) - 1).square().mean(),
+            "cycle": (F(G(x)) - x).abs().mean() + (G(F(y)) - y).abs().mean(),
+            "identity": (G(y) - y).abs().mean() + (F(x) - x).abs().mean(),
+            "temporal": (moved.flatten(1).sum(1) / (3 * visible.flatten(1).sum(1))).mean(),
+            "style_critic": (D(y) - 1).square().mean() + D(G(x)).square().mean(),
+            "content_critic": (DF(x) - 1).square().mean() + DF(F(y)).square().mean(),
+            "style_clip_critic": (E(clip_y) - 1).square().mean() + E(G(clip)).square().mean(),
+            "content_clip_critic": (EF(clip) - 1).square().mean() + EF(F(clip_y)).square().mean(),
+        }
+    assert {name for name in logged if name.startswith("train/")} == {f"train/{name}" for name in expected}
+    for name, value in expected.items():
+        torch.testing.assert_close(logged[f"train/{name}"], value, atol=1e-5, rtol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_weight_of_0_skips_the_work_and_changes_nothing(
+    term: str, cyclegan: Build, batches: Batches, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = {f"{name}_weight": 0.7 for name in TERMS if name not in LARGE or name == term}
+    skipped, vanishing = (
+        with_sgd(cyclegan(**weights | {f"{term}_weight": weight, "extractor": Features})) for weight in (0.0, 1e-30)
+    )
+    start, called, weigh = learned(skipped), [], CycleGAN.weigh
+
+    def noting(self: CycleGAN, terms: dict[str, Callable[[], Tensor]]) -> Tensor:
+        return weigh(self, {name: lambda n=name, t=value: called.append((self, n)) or t() for name, value in terms.items()})
+
+    monkeypatch.setattr(CycleGAN, "weigh", noting)
+    for method in (skipped, vanishing):
+        train(method, batches(2, side=28 if term in LARGE else 16))
+    assert (skipped, term) not in called
+    assert (vanishing, term) in called
+    assert {name for _, name in called} == {name for name in TERMS if f"{name}_weight" in weights}
+    # The same weights, but for critics of clips, which are not even there without a weight on clips.
+    torch.testing.assert_close(learned(skipped), learned(vanishing)[: len(start)], atol=1e-6, rtol=1e-5)
+    assert (learned(skipped) - start).abs().max() > 1e-4
+
+
+def test_pictures_kept_for_the_identity_are_painted_only_if_it_counts(cyclegan: Build, batches: Batches, train: Train) -> None:
+    for weight, frames in ((1.0, 3 * 2 + 2), (0.0, 3 * 2)):
+        method, seen = cyclegan(identity_weight=weight, cycle_weight=0.0), []
+        method.to_style.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(len(inputs[0])))
+        train(method, batches(1))
+        assert seen == [frames]
+
+
+# --- every option changes something, and all are tried ---
+
+CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    # (option, what is set in both runs, what is changed in the second, the batches)
+    *[
+        (f"{term}_weight", {"extractor": Features}, {f"{term}_weight": 0.3}, {"side": 28 if term in LARGE else 16})
+        for term in TERMS
+    ],
+    *[("adversarial", {}, {"adversarial": kind}, {}) for kind in ("minimax", "nonsaturating", "lsgan")],
+    ("adversarial", {"adversarial": "lsgan", "penalty": "gradient"}, {"adversarial": "wasserstein"}, {}),
+    ("generator", {}, {"generator": partial(MobileGenerator, 48, 2, 6)}, {}),
+    ("image_critic", {}, {"image_critic": partial(PatchGAN, 4, 1, "spectral")}, {}),
+    ("temporal_critic", {}, {"temporal_critic": partial(TemporalPatchGAN, 4, 2, "layer")}, {}),
+    ("temporal_critic", {}, {"temporal_critic": None}, {}),
+    ("temporal_critic", {"clip_pool": 0}, {"temporal_critic": partial(TemporalPatchGAN, 4, 2, "none", True)}, {}),
+    ("temporal", {}, {"temporal": "unwarped"}, {}),
+    ("extractor", {"gram_weight": 1.0, "extractor": Features}, {"extractor": lambda: Scaled()}, {}),
+    ("flow", {}, {"flow": None}, {"flow": False}),
+    ("penalty", {}, {"penalty": "gradient"}, {}),
+    ("penalty", {}, {"penalty": "r1"}, {}),
+    ("penalty_weight", {"penalty": "r1"}, {"penalty_weight": 1.0}, {}),
+    ("penalty_every", {"penalty": "r1"}, {"penalty_every": 2}, {}),
+    ("pool", {"pool": 0}, {"pool": 1}, {}),
+    ("clip_pool", {"clip_pool": 0}, {"clip_pool": 1}, {}),
+    ("lr", {}, {"lr": 2e-3}, {}),
+    ("critic_lr", {}, {"critic_lr": 2e-3}, {}),
+    ("betas", {}, {"betas": (0.0, 0.9)}, {}),
+    ("constant", {"steps": 4, "constant": 0.0}, {"constant": 1.0}, {}),
+    ("steps", {"steps": 4, "constant": 0.0}, {"steps": 8}, {}),
+    ("n_critic", {}, {"n_critic": 2}, {}),
+    ("accumulate", {}, {"accumulate": 2}, {}),
+    ("clip", {}, {"clip": 1e-6}, {}),
+    ("average_decay", {}, {"average_decay": 0.05}, {}),
+    ("seed", {"known_motion_weight": 5.0}, {"seed": 1}, {}),
+    ("seed", {"penalty": "gradient"}, {"seed": 1}, {}),
+    ("seed", {"pool": 1}, {"seed": 1}, {}),
+    ("seed", {"texture_weight": 5.0}, {"seed": 1}, {"side": 28}),
+]
+
+
+class Scaled(Features):
+    def forward(self, frames: Tensor) -> list[Tensor]:
+        return [torch.cat([frames, self.layer(frames).mean((-2, -1), keepdim=True).expand(-1, -1, *frames.shape[-2:])], 1)]
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, Tensor]:
+    """The results of the unchanged runs, each needed by several cases."""
+    return {}
+
+
+@pytest.mark.parametrize(("option", "base", "change", "data"), CASES, ids=[f"{c[0]}-{i}" for i, c in enumerate(CASES)])
+def test_every_option_changes_what_is_painted(
+    option: str,
+    base: dict[str, Any],
+    change: dict[str, Any],
+    data: dict[str, Any],
+    runs: dict[str, Tensor],
+    cyclegan: Build,
+    batches: Batches,
+    train: Train,
+) -> None:
+    def result(options: dict[str, Any]) -> Tensor:
+        method = cyclegan(**options)
+        train(method, batches(4, **data))
+        return method.stylize(batches(1, **data)[0].content.frames)
+
+    key = repr((base, data))
+    if key not in runs:
+        runs[key] = result(base)
+    assert option in change
+    assert not torch.allclose(result(base | change), runs[key], atol=1e-6, rtol=0)
+
+
+def test_every_option_is_tried() -> None:
+    options = set(inspect.signature(CycleGAN).parameters)
+    assert options - {"init_from"} == {case[0] for case in CASES}  # init_from has tests of its own
+
+
+# --- counting, averaging, accumulating, resuming ---
+
+
+def test_accumulated_batches_are_one_larger_batch(cyclegan: Build, batches: Batches, train: Train) -> None:
+    options: dict[str, Any] = {
+        "adversarial": "lsgan",
+        "penalty": "r1",
+        "pool": 0,
+        "clip_pool": 0,
+        "lr": 0.01,
+        "critic_lr": 0.01,
+    }
+    options |= {"clip": 0.5, "n_critic": 2, "total_variation_weight": 0.1, "steps": 3, "constant": 0.0}
+    whole = batches(4, size=4)
+    halves = [
+        ClipBatch(*(type(clips)(*(None if part is None else part[i : i + 2] for part in clips)) for clips in batch))
+        for batch in whole
+        for i in (0, 2)
+    ]
+    one, two = with_sgd(cyclegan(**options)), with_sgd(cyclegan(**options, accumulate=2))
+    start = learned(one)
+    train(one, whole)
+    train(two, halves)
+    assert (one.generator_step, two.generator_step) == (2, 2)
+    assert (learned(one) - start).abs().max() > 1e-3
+    torch.testing.assert_close(learned(one), learned(two), atol=2e-6, rtol=1e-4)
+
+
+def flat(network: nn.Module) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+
+class Diary(Callback):
+    """Weights of the generator and of its critic after every batch."""
+
+    def __init__(self) -> None:
+        self.generators: list[Tensor] = []
+        self.critics: list[Tensor] = []
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *_: object) -> None:
+        self.generators.append(flat(pl_module.to_style))
+        self.critics.append(flat(pl_module.style_critic))
+
+
+def test_wasserstein_critics_learn_five_times_as_often(cyclegan: Build, batches: Batches, train: Train) -> None:
+    method, notes = cyclegan(adversarial="wasserstein", penalty="gradient", n_critic=5), Diary()
+    train(method, batches(6), [notes])
+    changed = [not torch.equal(a, b) for a, b in zip(notes.generators[:-1], notes.generators[1:], strict=True)]
+    assert changed == [False, False, False, True, False]
+    assert all(not torch.equal(a, b) for a, b in zip(notes.critics[:-1], notes.critics[1:], strict=True))
+    assert (method.generator_step, method.batches_seen) == (1, 6)
+
+
+def test_the_average_follows_the_trained_weights(cyclegan: Build, batches: Batches, train: Train) -> None:
+    method, notes = cyclegan(average_decay=0.25), Diary()
+    expected = flat(method.style_average)
+    train(method, batches(4), [notes])
+    for step, weights in enumerate(notes.generators, start=1):
+        d = min(0.25, (1 + step) / (10 + step))
+        expected = d * expected + (1 - d) * weights
+    torch.testing.assert_close(flat(method.style_average), expected)
+    clip = batches(1)[0].content.frames
+    assert torch.equal(method.stylize(clip), method.style_average(clip))
+    shown = method.preview(clip)
+    assert set(shown) == {"stylized", "cycled"}
+    assert all(value.shape == clip.shape and not value.requires_grad for value in shown.values())
+
+
+def test_critics_learn_nothing_in_the_generators_turn_nor_the_reverse(
+    cyclegan: Build, batches: Batches, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = cyclegan(feature_matching_weight=1.0, penalty="r1", accumulate=2)  # gradients stay after the first batch
+    grads: dict[str, dict[str, list[Tensor | None]]] = {}
+    update = method.update
+
+    def noting(side: str, loss: Tensor) -> None:
+        update(side, loss)
+        sides = method.parameters_of()
+        grads[side] = {name: [None if p.grad is None else p.grad.clone() for p in sides[name][0]] for name in sides}
+
+    monkeypatch.setattr(method, "update", noting)
+    train(method, batches(1))
+    assert all(g is None for g in grads["generators"]["critics"])
+    assert all(g is not None for g in grads["generators"]["generators"])
+    assert all(g is not None for g in grads["critics"]["critics"])
+    pairs = zip(grads["generators"]["generators"], grads["critics"]["generators"], strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs if a is not None and b is not None)
+
+
+def test_resuming_is_as_good_as_going_on(cyclegan: Build, batches: Batches, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"pool": 2, "clip_pool": 1, "penalty": "gradient", "penalty_every": 2, "texture_weight": 1.0}
+    options |= {"steps": 6, "constant": 0.0, "image_critic": partial(PatchGAN, 4, 1, "spectral")}
+    loader = DataLoader(batches(3, side=28), batch_size=None)  # type: ignore[arg-type]
+
+    def run(epochs: int, resume: Path | None = None) -> tuple[CycleGAN, Trainer]:
+        method = cyclegan(**options)
+        quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+        trainer = Trainer(max_epochs=epochs, accelerator="cpu", **quiet)  # type: ignore[arg-type]
+        trainer.fit(method, loader, ckpt_path=resume, weights_only=True)
+        return method, trainer
+
+    whole, _ = run(2)
+    _, half = run(1)
+    half.save_checkpoint(tmp_path / "half.ckpt")
+    resumed, _ = run(2, tmp_path / "half.ckpt")
+    assert (resumed.generator_step, resumed.batches_seen) == (6, 6)
+    assert torch.equal(learned(whole), learned(resumed))
+
+
+# --- clips of all kinds ---
+
+
+def test_clips_without_flow_get_it_and_the_run_says_so(
+    cyclegan: Build, batches: Batches, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logged = train(cyclegan(), batches(2, flow=False)).callback_metrics
+    assert capsys.readouterr().out.count("The content clips bring no flow: it is estimated by DISFlow.") == 1
+    assert logged["train/temporal"] > 0
+    logged = train(cyclegan(flow=None), batches(2, flow=False)).callback_metrics
+    assert capsys.readouterr().out.count("The content clips bring no flow and none is estimated") == 1
+    assert logged["train/temporal"] == 0
+    for options in ({"temporal_weight": 0.0}, {"temporal": "unwarped"}):
+        train(cyclegan(**options), batches(1, flow=False))
+        assert "flow" not in capsys.readouterr().out  # not needed, not estimated
+
+
+def test_a_critic_that_aligns_gets_flow_for_both_domains(
+    cyclegan: Build, batches: Batches, train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aligned = partial(TemporalPatchGAN, 4, 2, "none", True)
+    method = cyclegan(temporal_critic=aligned, clip_pool=0, penalty="gradient")
+    train(method, batches(1))  # whose style brings no flow
+    assert "The style clips bring no flow: it is estimated by DISFlow." in capsys.readouterr().out
+    assert method.generator_step == 1
+
+
+def test_single_frames_make_plain_cyclegan(cyclegan: Build, batches: Batches, train: Train) -> None:
+    logged = train(cyclegan(temporal_critic=None), batches(2, frames=1)).callback_metrics
+    assert {name for name in logged if name.startswith("train/")} == {
+        *(f"train/{term}" for term in ("image", "cycle", "identity", "temporal")),
+        *("train/style_critic", "train/content_critic"),
+    }
+    assert logged["train/temporal"] == 0
+
+
+def test_bfloat16_is_close_to_float32(cyclegan: Build, batches: Batches, train: Train) -> None:
+    options: dict[str, Any] = {"palette_weight": 30.0, "texture_weight": 9.0, "penalty": "gradient", "gram_weight": 0.1}
+    method = cyclegan(**options, extractor=Features)
+    half = train(method, batches(1, side=28), precision="bf16-mixed").callback_metrics
+    full = train(cyclegan(**options, extractor=Features), batches(1, side=28)).callback_metrics
+    for name, value in full.items():
+        torch.testing.assert_close(half[name], value, atol=5e-3, rtol=3e-2, msg=name)
+    assert all(p.dtype == torch.float32 and p.isfinite().all() for p in method.parameters())
+
+
+# --- starting from another checkpoint ---
+
+
+def test_starts_from_another_checkpoint(
+    cyclegan: Build, batches: Batches, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "first.ckpt"
+    first = cyclegan()
+    train(first, batches(2)).save_checkpoint(path)
+    second = cyclegan(init_from=str(path), lr=1e-4)
+    assert "left as they were: none; not used: none" in capsys.readouterr().out
+    assert torch.equal(learned(first), learned(second))
+    assert (second.generator_step, second.batches_seen) == (0, 0)
+    train(second, batches(1)).save_checkpoint(tmp_path / "second.ckpt")
+    path.unlink()
+    clip = batches(1)[0].content.frames
+    assert torch.equal(load_method(tmp_path / "second.ckpt").stylize(clip), second.stylize(clip))
+
+
+def test_says_what_did_not_fit(
+    cyclegan: Build, batches: Batches, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "first.ckpt"
+    first = cyclegan()
+    train(first, batches(1)).save_checkpoint(path)
+    wider = cyclegan(init_from=str(path), generator=partial(MobileGenerator, 52, 2, 6))
+    left, unused = capsys.readouterr().out.split("left as they were: ")[1].split("; not used: ")
+    assert "to_style.stem.weight" in left
+    assert "to_style.blocks.1.first.weight" in left
+    assert "to_style.stem.weight" in unused
+    assert "critic" not in left + unused
+    assert torch.equal(wider.style_critic.network.stages[-1].weight, first.style_critic.network.stages[-1].weight)  # type: ignore[operator, union-attr]
+
+
+# --- refusals ---
+
+
+def test_all_wrong_options_are_told_at_once(cyclegan: Build) -> None:
+    with pytest.raises(ValueError, match="CycleGAN: ") as caught:
+        cyclegan(
+            steps=0,
+            cycle_weight=-1.0,
+            content_weight=1.0,
+            lr=0.0,
+            average_decay=1.0,
+            adversarial="wasserstein",
+            image_critic=partial(PatchGAN, 4, 1, "batch"),
+            temporal_critic=partial(TemporalPatchGAN, 4, 2, "none", True),
+            penalty="r1",
+            penalty_every=0,
+        )
+    told = str(caught.value)
+    assert "\n" not in told
+    for problem in (
+        "steps must be >= 1, got 0",
+        "cycle_weight must be >= 0, got -1.0",
+        "need an extractor",
+        "lr and critic_lr must be > 0, got (0.0, 0.001)",
+        "average_decay must be in [0, 1), got 1.0",
+        "PatchGAN with norm=batch couples clips",
+        "adversarial=wasserstein needs penalty=gradient",
+        "set clip_pool to 0",
+        "penalty_every must be >= 1",
+    ):
+        assert told.count(problem) == 1
+
+
+def test_clips_that_do_not_fit_are_refused_before_any_work(cyclegan: Build) -> None:
+    method = cyclegan(palette_weight=1.0, image_critic=partial(PatchGAN, 4, 2, "none"))
+    assert method.clip_problems((28, 32), 3) == []
+    trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False)
+    with pytest.raises(ValueError, match="CycleGAN: ") as caught:
+        trainer.fit(method, datamodule=MovingScenes(size=(10, 32), frames=2, workers=0))
+    told = str(caught.value)
+    for problem in (
+        "MobileGenerator needs sides that are multiples of 4, at least 4, got data.size 10x32",
+        "PatchGAN needs sides of at least 12, got data.size 10x32",
+        "TemporalPatchGAN needs data.frames of at least 3, got 2; or set temporal_critic to null",
+        "palette_weight and texture_weight need sides of at least 28, got data.size 10x32",
+    ):
+        assert told.count(problem) == 1
+
+
+def test_no_weight_at_all_is_refused(cyclegan: Build, batches: Batches, train: Train) -> None:
+    with pytest.raises(ValueError, match="expected a weight above 0, got 0 for every term; give one a weight"):
+        train(cyclegan(**{f"{term}_weight": 0.0 for term in TERMS}), batches(1))
