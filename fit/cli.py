@@ -110,7 +110,12 @@ def quiet() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.INFO)  # which videos are left out, and why
-    for advice in (".*val_dataloader. but have no .validation_step", ".*LeafSpec", ".*does not have many workers", ".*logging interval"):
+    for advice in (
+        ".*val_dataloader. but have no .validation_step",
+        ".*LeafSpec",
+        ".*does not have many workers",
+        ".*logging interval",
+    ):
         warnings.filterwarnings("ignore", message=advice)
 
 

@@ -28,12 +28,14 @@ class StyleMethod(LightningModule, Describable, ABC):
         accumulate: batches whose gradients are added up for one update, >= 1.
         clip: largest norm of the gradient of an update; 0 leaves it as it is.
         constant: share of the run at the full learning rate; from there it falls linearly to 0, in [0, 1].
+        average_decay: of the moving average of the generators, in [0, 1).
     """
 
-    def __init__(self, steps: int, n_critic: int, accumulate: int, clip: float, constant: float) -> None:
+    def __init__(self, steps: int, n_critic: int, accumulate: int, clip: float, constant: float, average_decay: float) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.steps, self.n_critic, self.accumulate, self.clip, self.constant = steps, n_critic, accumulate, clip, constant
+        self.average_decay = average_decay
         self.generator_step = 0
         self.batches_seen = 0
         self.betas: tuple[float, float] = (0.5, 0.999)
@@ -47,6 +49,7 @@ class StyleMethod(LightningModule, Describable, ABC):
             ("accumulate", self.accumulate, ">= 1", self.accumulate >= 1),
             ("clip", self.clip, ">= 0", self.clip >= 0),
             ("constant", self.constant, "in [0, 1]", 0 <= self.constant <= 1),
+            ("average_decay", self.average_decay, "in [0, 1)", 0 <= self.average_decay < 1),
         )
         problems = [f"{name} must be {rule}, got {value}" for name, value, rule, good in shared if not good] + problems
         if problems:
@@ -150,8 +153,10 @@ class StyleMethod(LightningModule, Describable, ABC):
             self.said.add(message)
             self.print(message)
 
-    def start_from(self, path: str) -> None:
-        """Take over the weights of another checkpoint, as far as they fit, and say what did not."""
+    def start_from(self, path: str | None) -> None:
+        """Take over the weights of another checkpoint (if any), as far as they fit, and say what did not."""
+        if path is None:
+            return
         theirs = read_checkpoint(path)["state_dict"]
         mine = self.state_dict()
         fitting = {

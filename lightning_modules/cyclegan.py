@@ -105,7 +105,7 @@ class CycleGAN(StyleMethod):
         clip_weight: float = 0.5,
         cycle_weight: float = 4.0,
         identity_weight: float = 1.0,
-        temporal_weight: float = 4.0,
+        temporal_weight: float = 7.0,
         temporal: Literal["warped", "unwarped"] = "warped",
         palette_weight: float = 30.0,
         texture_weight: float = 9.0,
@@ -132,7 +132,7 @@ class CycleGAN(StyleMethod):
         init_from: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(steps, n_critic, accumulate, clip, constant)
+        super().__init__(steps, n_critic, accumulate, clip, constant, average_decay)
         # fmt: off
         self.weights = {
             "image": image_weight, "clip": clip_weight if temporal_critic else 0.0, "cycle": cycle_weight,
@@ -149,14 +149,11 @@ class CycleGAN(StyleMethod):
             Critic(temporal_critic(), clip_pool, *options) if temporal_critic and clip_weight else None for _ in "yx"
         )
         self.recent = Recent(RECENT)
-        self.extractor = extractor() if extractor else None
-        self.flow = flow() if flow else None
-        self.adversarial, self.temporal, self.average_decay, self.seed = adversarial, temporal, average_decay, seed
-        self.rates, self.betas = (lr, critic_lr), betas
+        self.extractor, self.flow = extractor and extractor(), flow and flow()
+        self.rates, self.betas, self.temporal, self.seed = (lr, critic_lr), betas, temporal, seed
         self.refuse(self._problems())
         channels_last(self)
-        if init_from:
-            self.start_from(init_from)
+        self.start_from(init_from)
 
     def _problems(self) -> list[str]:
         """What is wrong with the options."""
@@ -167,8 +164,6 @@ class CycleGAN(StyleMethod):
             problems.append("content_weight and gram_weight need an extractor; set extractor or set them to 0")
         if min(self.rates) <= 0:
             problems.append(f"lr and critic_lr must be > 0, got {self.rates}")
-        if not 0 <= self.average_decay < 1:
-            problems.append(f"average_decay must be in [0, 1), got {self.average_decay}")
         return problems
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> None:

@@ -58,7 +58,7 @@ def patch_distance(
         # Of the larger set, the quantiles that the values of ours stand for.
         rank = (torch.arange(ours.shape[1], device=ours.device) + 0.5) * theirs.shape[1] / ours.shape[1]
         distance = (ours - theirs[:, rank.long()]).abs().mean(1)
-        spread = theirs.std(dim=1).clamp(min=LEAST_SPREAD) if relative else 1.0
+        spread = theirs.std(dim=1, correction=0).clamp(min=LEAST_SPREAD) if relative else 1.0
         terms.append((distance / spread).mean())
     return torch.stack(terms).mean()
 

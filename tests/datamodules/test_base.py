@@ -35,7 +35,7 @@ class Toy(ClipDataModule):
     """Ten clips of content, 0 to 9; three of style, 100 to 102. Validation: 200 to 203 with 210 to 211."""
 
     def __init__(self, **options: int) -> None:
-        super().__init__(**({"size": (SIDE, SIDE), "frames": 2, "workers": 0, "flip": 0, "jitter": 0} | options))  # type: ignore[arg-type]
+        super().__init__(**({"size": (SIDE, SIDE), "frames": 2, "workers": 0, "flip": 0, "jitter": 0} | options))
 
     def content_clips(self, split: Split) -> ClipSource:
         return Numbered(10) if split == "train" else Numbered(4, 200)
@@ -50,12 +50,12 @@ def numbers(clips: Clips) -> list[int]:
 
 def epochs(data: Toy, count: int, rank: int = 0, ranks: int = 1) -> list[ClipBatch]:
     """The training batches of some epochs, as Lightning would fetch them."""
-    data.trainer = SimpleNamespace(global_rank=rank, world_size=ranks)  # type: ignore[assignment]
+    data.trainer = SimpleNamespace(global_rank=rank, world_size=ranks)
     data.setup()
     loader = data.train_dataloader()
     batches = []
     for epoch in range(count):
-        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        loader.sampler.set_epoch(epoch)
         batches += list(loader)
     return batches
 
@@ -137,16 +137,16 @@ def running(training: bool, batch: int = 0, rank: int = 0) -> SimpleNamespace:
 
 
 def transferred(data: Toy, batch: ClipBatch, trainer: SimpleNamespace | None) -> ClipBatch:
-    data.trainer = trainer  # type: ignore[assignment]
+    data.trainer = trainer
     return data.on_after_batch_transfer(batch, 0)
 
 
 def test_changes_on_the_device_depend_on_batch_and_sample_alone() -> None:
     options = {"flip": 0.5, "jitter": 0.5, "seed": 3}
     (whole, *_), (half, *_) = epochs(Toy(batch_size=4), 1), epochs(Toy(batch_size=2), 1, 1, 2)
-    one = transferred(Toy(batch_size=4, **options), whole, running(True, 6))  # type: ignore[arg-type]
-    second = transferred(Toy(batch_size=2, **options), half, running(True, 6, rank=1))  # type: ignore[arg-type]
-    later = transferred(Toy(batch_size=4, **options), whole, running(True, 7))  # type: ignore[arg-type]
+    one = transferred(Toy(batch_size=4, **options), whole, running(True, 6))
+    second = transferred(Toy(batch_size=2, **options), half, running(True, 6, rank=1))
+    later = transferred(Toy(batch_size=4, **options), whole, running(True, 7))
     for a, b, c in zip(one, second, later, strict=True):
         assert torch.equal(a.frames[2:], b.frames)
         assert not torch.equal(a.frames, c.frames)
@@ -215,13 +215,13 @@ def test_under_lightning_epochs_differ_and_a_resumed_run_sees_the_same(tmp_path:
 
 
 def test_frames_are_loaded_an_eighth_larger() -> None:
-    assert Toy(size=(128, 256)).load_size == (144, 288)  # type: ignore[arg-type]
+    assert Toy(size=(128, 256)).load_size == (144, 288)
 
 
 def test_all_wrong_options_are_told_at_once() -> None:
     wrong = {"frames": 0, "batch_size": 0, "workers": -1, "seed": -1, "flip": 2, "jitter": -1, "batches_per_epoch": -1}
     with pytest.raises(ValueError, match="Toy: ") as caught:
-        Toy(size=(0, 5), **wrong)  # type: ignore[arg-type]
+        Toy(size=(0, 5), **wrong)
     told = str(caught.value)
     assert "\n" not in told
     for name, value in wrong.items():

@@ -34,7 +34,7 @@ def scenes(**options: object) -> MovingScenes:
 def epoch(data: MovingScenes, number: int) -> list[ClipBatch]:
     data.setup()
     loader = data.train_dataloader()
-    loader.sampler.set_epoch(number)  # type: ignore[attr-defined]
+    loader.sampler.set_epoch(number)
     return list(loader)
 
 
@@ -115,7 +115,7 @@ def test_validation_is_fixed_and_of_other_photographs(quick: None) -> None:
         assert same(a.content, b.content)
         assert same(a.style, b.style)
     assert not set(PHOTOGRAPHS["train"]) & set(PHOTOGRAPHS["val"])
-    assert not set(data.content_clips("train").names) & set(data.content_clips("val").names)  # type: ignore[attr-defined]
+    assert not set(data.content_clips("train").names) & set(data.content_clips("val").names)
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS["train"] + PHOTOGRAPHS["val"])

@@ -27,7 +27,7 @@ TINY = {
 def tiny_cyclegan(**options: object) -> CycleGAN:
     """The same initial weights every time."""
     torch.manual_seed(0)
-    return CycleGAN(**(TINY | options))  # type: ignore[arg-type]
+    return CycleGAN(**(TINY | options))
 
 
 def random_batches(count: int, size: int = 2, frames: int = 3, side: int = 16, flow: bool = True) -> list[ClipBatch]:
@@ -45,7 +45,7 @@ def random_batches(count: int, size: int = 2, frames: int = 3, side: int = 16, f
 def quiet_trainer(**options: object) -> Trainer:
     settings = {"max_epochs": 1, "accelerator": "cpu", "logger": False, "enable_checkpointing": False}
     settings |= {"enable_progress_bar": False, "enable_model_summary": False}
-    return Trainer(**(settings | options))  # type: ignore[arg-type]
+    return Trainer(**(settings | options))
 
 
 def train_on(
@@ -53,7 +53,7 @@ def train_on(
 ) -> Trainer:
     """One pass over the batches."""
     trainer = quiet_trainer(callbacks=list(callbacks), **options)
-    trainer.fit(method, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
+    trainer.fit(method, DataLoader(batches, batch_size=None))
     return trainer
 
 

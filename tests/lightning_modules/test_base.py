@@ -37,7 +37,7 @@ class Toy(StyleMethod):
     def __init__(
         self, steps: int = 100, n_critic: int = 1, accumulate: int = 1, clip: float = 0.0, constant: float = 1.0
     ) -> None:
-        super().__init__(steps, n_critic, accumulate, clip, constant)
+        super().__init__(steps, n_critic, accumulate, clip, constant, average_decay=0.9)
         self.refuse([])
         self.generator, self.critic = Gain(), nn.Parameter(torch.tensor(0.0))
         self.mean = averaged(self.generator)

@@ -27,7 +27,7 @@ def clips(seed: int) -> Tensor:
 def critic(norm: str = "none", pool: int = 0, **options: object) -> Critic:
     torch.manual_seed(0)
     settings = {"adversarial": "lsgan", "penalty": "none", "weight": 10.0, "every": 1} | options
-    return Critic(PatchGAN(4, 1, norm), pool, **settings)  # type: ignore[arg-type]
+    return Critic(PatchGAN(4, 1, norm), pool, **settings)
 
 
 @pytest.mark.parametrize("kind", ["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"])

@@ -37,8 +37,8 @@ class Features(Frozen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer = nn.Conv2d(3, 4, 3)
-        with torch.no_grad():
+        self.layer = nn.Conv2d(3, 4, 3, bias=False)
+        with torch.no_grad():  # the same in every test, whatever was drawn before
             self.layer.weight.copy_(torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(0)))
         self.freeze()
 
@@ -53,7 +53,7 @@ def learned(method: CycleGAN) -> Tensor:
 
 def with_sgd(method: CycleGAN) -> CycleGAN:
     """Plain steps down the gradient, so that equal gradients make equal weights, and only these."""
-    method.configure_optimizers = lambda: [SGD(p, lr) for p, lr in method.parameters_of().values()]  # type: ignore[method-assign, assignment, misc]
+    method.configure_optimizers = lambda: [SGD(p, lr) for p, lr in method.parameters_of().values()]
     return method
 
 
@@ -68,7 +68,7 @@ def test_losses_are_those_of_the_formula(cyclegan: Build, batches: Batches, trai
     (clip, flow, visible), clip_y = batch.content, batch.style.frames
     x, y = clip[:, 0], clip_y[:, 0]  # the first batch shows the first frame
     D, DF = before.style_critic.network, before.content_critic.network
-    E, EF = before.style_clip_critic.network, before.content_clip_critic.network  # type: ignore[union-attr]
+    E, EF = before.style_clip_critic.network, before.content_clip_critic.network
     with torch.no_grad():
         moved = (warp(G(clip)[:, :-1], flow) - G(clip)[:, 1:]).abs() * visible
         expected = {
@@ -290,12 +290,12 @@ def test_critics_learn_nothing_in_the_generators_turn_nor_the_reverse(
 def test_resuming_is_as_good_as_going_on(cyclegan: Build, batches: Batches, tmp_path: Path) -> None:
     options: dict[str, Any] = {"pool": 2, "clip_pool": 1, "penalty": "gradient", "penalty_every": 2, "texture_weight": 1.0}
     options |= {"steps": 6, "constant": 0.0, "image_critic": partial(PatchGAN, 4, 1, "spectral")}
-    loader = DataLoader(batches(3, side=28), batch_size=None)  # type: ignore[arg-type]
+    loader = DataLoader(batches(3, side=28), batch_size=None)
 
     def run(epochs: int, resume: Path | None = None) -> tuple[CycleGAN, Trainer]:
         method = cyclegan(**options)
         quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
-        trainer = Trainer(max_epochs=epochs, accelerator="cpu", **quiet)  # type: ignore[arg-type]
+        trainer = Trainer(max_epochs=epochs, accelerator="cpu", **quiet)
         trainer.fit(method, loader, ckpt_path=resume, weights_only=True)
         return method, trainer
 
@@ -384,7 +384,7 @@ def test_says_what_did_not_fit(
     assert "to_style.blocks.1.first.weight" in left
     assert "to_style.stem.weight" in unused
     assert "critic" not in left + unused
-    assert torch.equal(wider.style_critic.network.stages[-1].weight, first.style_critic.network.stages[-1].weight)  # type: ignore[operator, union-attr]
+    assert torch.equal(wider.style_critic.network.stages[-1].weight, first.style_critic.network.stages[-1].weight)
 
 
 # --- refusals ---

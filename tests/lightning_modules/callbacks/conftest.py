@@ -33,7 +33,7 @@ class TintMethod(StyleMethod):
     """Learns the style's mean colour."""
 
     def __init__(self, steps: int = 4, n_critic: int = 1) -> None:
-        super().__init__(steps, n_critic, accumulate=1, clip=0.0, constant=1.0)
+        super().__init__(steps, n_critic, accumulate=1, clip=0.0, constant=1.0, average_decay=0.9)
         self.tint = Tint()
 
     def stylizer(self) -> Generator:

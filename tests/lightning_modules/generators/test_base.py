@@ -33,4 +33,4 @@ def test_sizes_that_do_not_fit_are_refused(size: tuple[int, int]) -> None:
 
 def test_must_say_how_to_paint() -> None:
     with pytest.raises(TypeError, match=r"abstract method '?paint"):
-        Generator()  # type: ignore[abstract]
+        Generator()

@@ -33,7 +33,7 @@ def by_hand(fake: Tensor, real: Tensor, filters: Tensor, relative: bool, scales:
             sets = [(s[..., ::2, ::2] + s[..., 1::2, ::2] + s[..., ::2, 1::2] + s[..., 1::2, 1::2]) / 4 for s in sets]
         for direction in filters.double().numpy():
             a, b = (projected(s, direction, stride) for s in sets)
-            terms.append(np.abs(a - b).mean() / (b.std(ddof=1) if relative else 1))
+            terms.append(np.abs(a - b).mean() / (max(b.std(), 0.01) if relative else 1))
     return float(np.mean(terms))
 
 

@@ -56,4 +56,4 @@ def test_a_description_is_a_copy() -> None:
 
 def test_wrong_arguments_are_refused_as_without_it() -> None:
     with pytest.raises(TypeError, match="width"):
-        Net()  # type: ignore[call-arg]
+        Net()
