@@ -5,6 +5,7 @@ name does not tell which: every file is decoded once from beginning to end, and 
 is compared on the way.
 """
 
+import sys
 from collections.abc import Iterator
 from copy import copy
 from functools import cache, lru_cache
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -79,10 +80,16 @@ def _summary(folder: Path, videos: list[Video], left_out: str, files: int) -> st
     return "; ".join(parts)
 
 
+@rank_zero_only
+def say(line: str) -> None:
+    """Tell the person who runs this."""
+    print(line, file=sys.stderr)
+
+
 @lru_cache(maxsize=64)
 def _say(line: str) -> None:
     """Say a line, once: training and validation look at the same folder."""
-    rank_zero_info(line)
+    say(line)
 
 
 def check_video(path: Path) -> Video:

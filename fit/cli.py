@@ -109,7 +109,6 @@ def quiet() -> None:
     """Leave to Lightning what a person can act on."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.INFO)  # which videos are left out, and why
     for advice in (
         ".*val_dataloader. but have no .validation_step",
         ".*LeafSpec",

@@ -14,7 +14,7 @@ from lightning_modules.generators.base import Generator
 
 BLOCK = 4
 SLOPE = 0.2  # of the leaky ReLUs
-SHARE = 0.9  # of the frame's own detail that is there at the start: with all of it, painting begins as tinting
+SHARE = 1.0  # of the frame's own detail that is there at the start: with all of it, painting begins as tinting
 
 
 class Residual(nn.Module):
@@ -41,7 +41,7 @@ class Finish(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(6, channels, 3, padding=1, padding_mode="replicate")
+        self.first = nn.Conv2d(6, channels, 5, padding=2, padding_mode="replicate")
         self.second = nn.Conv2d(channels, 3, 3, padding=1, padding_mode="replicate")
         with torch.no_grad():
             for convolution in (self.first, self.second):
@@ -49,7 +49,7 @@ class Finish(nn.Module):
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
             for colour in range(3):  # d = frame - painting, as leaky(d) - leaky(-d) = (1 + slope) d
                 for sign, channel in ((1, colour), (-1, colour + 3)):
-                    self.first.weight[channel, [colour, colour + 3], 1, 1] += torch.tensor([-sign, sign])
+                    self.first.weight[channel, [colour, colour + 3], 2, 2] += torch.tensor([-sign, sign])
                     self.second.weight[colour, channel, 1, 1] += SHARE * sign / (1 + SLOPE)
 
     def forward(self, painting: Tensor, frames: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class MobileGenerator(Generator):
 
     lowpass: Tensor
 
-    def __init__(self, channels: int = 48, blocks: int = 4, finish: int = 16) -> None:
+    def __init__(self, channels: int = 48, blocks: int = 4, finish: int = 24) -> None:
         super().__init__()
         folded = 3 * BLOCK**2
         if channels < folded or blocks < 1 or finish < 6:

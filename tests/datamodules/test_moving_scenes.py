@@ -83,6 +83,7 @@ def test_a_draw_decides_a_clip(quick: None) -> None:
         first = source.clip(draw)
         assert same(first, source.clip(draw))
         assert not any(torch.equal(source.clip(other).frames, first.frames) for other in others)
+        assert not any(torch.equal(source.clip(other).flow, first.flow) for other in others)
 
 
 def test_clips_are_what_the_loader_expects(quick: None) -> None:

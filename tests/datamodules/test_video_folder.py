@@ -62,7 +62,7 @@ def test_a_real_folder_with_awkward_and_broken_files_trains(
         if path.stat().st_size < 400_000:  # what is larger is ordinary, and takes its time
             (tmp_path / "videos" / path.name).symlink_to(path)
     said: list[str] = []
-    monkeypatch.setattr("datamodules.video_index.rank_zero_info", said.append)
+    monkeypatch.setattr("datamodules.video_index.say", said.append)
     data = VideoFolder(str(tmp_path / "videos"), str(shared / "styles"), size=(32, 32), frames=4, workers=0, batch_size=4)
     data.setup()
     assert len(said) == 1

@@ -69,7 +69,7 @@ def test_files_too_short_or_unreadable_are_left_out_with_their_reasons(
     tmp_path: Path, video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("datamodules.video_index.rank_zero_info", said.append)
+    monkeypatch.setattr("datamodules.video_index.say", said.append)
     good = [video(tmp_path / name, range(8)) for name in ("a.mp4", "below/-b.mp4")]
     video(tmp_path / "short.mp4", range(6))
     (tmp_path / "text.mp4").write_text("no video")

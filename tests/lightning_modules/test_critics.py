@@ -27,7 +27,11 @@ def clips(seed: int) -> Tensor:
 def critic(norm: str = "none", pool: int = 0, **options: object) -> Critic:
     torch.manual_seed(0)
     settings = {"adversarial": "lsgan", "penalty": "none", "weight": 10.0, "every": 1} | options
-    return Critic(PatchGAN(4, 1, norm), pool, **settings)
+    network = PatchGAN(4, 1, norm)
+    with torch.no_grad():  # at its start a critic is nearly flat, and its penalties would not be noticed
+        for parameter in network.parameters():
+            parameter *= 10
+    return Critic(network, pool, **settings)
 
 
 @pytest.mark.parametrize("kind", ["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"])
@@ -91,7 +95,7 @@ def test_lazy_penalties_amount_to_eager_ones(every: int) -> None:
     painted, real = pictures(1), pictures(2)
     lazy, eager = critic(penalty="r1", every=every), critic(penalty="r1")
     losses = [lazy.loss(painted, real, draws(), step) for step in range(10)]
-    assert len({loss.item() for loss in losses}) == 2
+    assert losses[0] > 1.1 * losses[1]
     torch.testing.assert_close(torch.stack(losses).mean(), eager.loss(painted, real, draws(), 0))
 
 

@@ -210,7 +210,7 @@ def test_accumulated_batches_are_one_larger_batch(cyclegan: Build, batches: Batc
         "lr": 0.01,
         "critic_lr": 0.01,
     }
-    options |= {"clip": 0.5, "n_critic": 2, "total_variation_weight": 0.1, "steps": 3, "constant": 0.0}
+    options |= {"n_critic": 2, "total_variation_weight": 0.1, "steps": 3, "constant": 0.0}
     whole = batches(4, size=4)
     halves = [
         ClipBatch(*(type(clips)(*(None if part is None else part[i : i + 2] for part in clips)) for clips in batch))
