@@ -198,6 +198,16 @@ def test_every_option_is_tried() -> None:
     assert options - {"init_from"} == {case[0] for case in CASES}  # init_from has tests of its own
 
 
+def test_chance_is_of_the_seed_and_the_batch_alone(cyclegan: Build) -> None:
+    method, other = cyclegan(seed=3), cyclegan(seed=4)
+    first = method.projections()
+    assert torch.equal(method.projections(), first)
+    assert not torch.equal(other.projections(), first)
+    assert method.chance("style")[0].random() != method.chance("content")[0].random()
+    method.batches_seen = 1
+    assert not torch.equal(method.projections(), first)
+
+
 # --- counting, averaging, accumulating, resuming ---
 
 
