@@ -138,7 +138,7 @@ class MovingScenes(ClipDataModule):
         style: str | None = None,
         palette: Literal["night", "wheat", "dusk", "all"] = "night",
         layers: int = 2,
-        noise: float = 0.012,
+        noise: float = 0.03,
         speed: float = 0.015,
         clips: int = 1000,
         **options: Any,

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from datamodules.batch import Clips, stack
-from datamodules.moving_scenes import PaintingScenes, PhotographScenes
+from datamodules.camera import backward_flow, random_motion, render
+from datamodules.moving_scenes import PaintingScenes, PhotographScenes, photograph, to_clip
 from datamodules.random import Draw
 from fit.cli import main
 from lightning_modules.base import StyleMethod
@@ -24,6 +26,7 @@ from lightning_modules.metrics.warping_error import flicker_ratio, warping_error
 
 NOISE = 2 / 255  # of full range
 SIZE, FRAMES, CLIPS = (128, 128), 5, 8
+PHOTOGRAPHS = ("amber.jpg", "tubingen.jpg", "colva_beach_sq.jpg", "dog1.jpg")
 NO_TEMPORAL = ["--model.temporal_weight", "0", "--model.clip_weight", "0"]
 
 Paint = Callable[[Tensor], Tensor]
@@ -41,6 +44,19 @@ def noisy(clips: list[Clips], seed: int) -> Clips:
 def content() -> Clips:
     source = PhotographScenes("val", FRAMES, SIZE, layers=2, noise=0, speed=0.015, length=CLIPS)
     return noisy([source.clip(Draw(99, 0, i)) for i in range(CLIPS)], 1)
+
+
+@pytest.fixture(scope="module")
+def photographs(content: Clips, shared: Path) -> Clips:
+    """More content that is never trained on: four photographs and the two of the validation split, in motion."""
+    pictures = [np.asarray(Image.open(shared / "content" / name).convert("RGB")) for name in PHOTOGRAPHS]
+    pictures += [photograph(name) for name in ("chelsea", "rocket")]
+    clips = []
+    for i in range(16):
+        picture, draws = pictures[i % len(pictures)], np.random.default_rng(i)
+        motion = random_motion(draws, FRAMES, SIZE, picture.shape[:2])
+        clips.append(to_clip(render(picture, motion, SIZE), *backward_flow(motion, SIZE)))
+    return noisy(clips, 4)
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +90,9 @@ def block_pattern(frames: Tensor, period: int = 4) -> float:
     return max(unequal)
 
 
-def train(folder: Path, *options: str) -> StyleMethod:
+def train(folder: Path, *options: str, threads: int = 1) -> StyleMethod:
     """A run by the command line, from a folder of its own."""
+    torch.set_num_threads(threads)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         model: StyleMethod = main(list(options)).model
@@ -111,8 +128,8 @@ def test_a_short_run_adds_no_flicker_and_no_block_pattern(short_run: StyleMethod
 
 @pytest.mark.slow
 @pytest.mark.shared
-def test_a_short_run_approaches_the_style(short_run: StyleMethod, content: Clips, style: Clips, shared: Path) -> None:
-    extractor, pictures = vgg(shared), content.frames[:, 0]
+def test_a_short_run_approaches_the_style(short_run: StyleMethod, photographs: Clips, style: Clips, shared: Path) -> None:
+    extractor, pictures = vgg(shared), photographs.frames[:, 0]
     distance = style_distance(extractor, short_run.stylize(pictures), style)
     assert distance < 0.8 * style_distance(extractor, pictures, style)
     assert distance < style_distance(extractor, blurred(pictures), style)
@@ -123,13 +140,14 @@ def test_a_short_run_approaches_the_style(short_run: StyleMethod, content: Clips
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("look", ["night", "van_gogh"])
 def test_the_default_run_is_in_the_style_without_flicker(
-    look: str, tmp_path: Path, content: Clips, style: Clips, shared: Path
+    look: str, tmp_path: Path, photographs: Clips, style: Clips, shared: Path
 ) -> None:
     options = []
     if look == "van_gogh":
         style = van_gogh(tmp_path, shared)
         options = ["--data.style", str(tmp_path / "van_gogh")]
-    method, extractor, pictures = train(tmp_path, *options), vgg(shared), content.frames[:, 0]
+    method, extractor, content = train(tmp_path, *options, threads=2), vgg(shared), photographs
+    pictures = content.frames[:, 0]
     distance = style_distance(extractor, method.stylize(pictures), style)
     others = {
         "input": style_distance(extractor, pictures, style),
@@ -147,11 +165,13 @@ def test_the_default_run_is_in_the_style_without_flicker(
 @pytest.mark.prove
 @pytest.mark.shared
 @pytest.mark.timeout(7200)
-def test_the_temporal_terms_lower_flicker_at_equal_style(tmp_path: Path, content: Clips, style: Clips, shared: Path) -> None:
-    extractor, rows = vgg(shared), []
+def test_the_temporal_terms_lower_flicker_at_equal_style(
+    tmp_path: Path, photographs: Clips, style: Clips, shared: Path
+) -> None:
+    extractor, content, rows = vgg(shared), photographs, []
     for seed in range(3):
         for name, off in (("with", []), ("without", NO_TEMPORAL)):
-            method = train(tmp_path, "--model.steps", "300", "--seed", str(seed), *off)
+            method = train(tmp_path, "--model.steps", "150", "--seed", str(seed), *off, threads=2)
             distance = style_distance(extractor, method.stylize(content.frames[:, 0]), style)
             rows.append((name, distance, added_flicker(method.stylize, content, style)))
             print(f"\nseed {seed} {name} the temporal terms: style {distance:.3f}, A {rows[-1][2]:.2f}")
