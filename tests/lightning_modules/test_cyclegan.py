@@ -15,12 +15,10 @@ from torch.optim import SGD
 from torch.utils.data import DataLoader
 
 from datamodules.batch import ClipBatch
-from datamodules.moving_scenes import MovingScenes
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.generators.mobile import MobileGenerator
-from lightning_modules.loading import load_method
 from lightning_modules.ops.pretrained import Frozen
 from lightning_modules.ops.warp import warp
 
@@ -361,91 +359,3 @@ def test_bfloat16_is_close_to_float32(cyclegan: Build, batches: Batches, train: 
     for name, value in full.items():
         torch.testing.assert_close(half[name], value, atol=5e-3, rtol=3e-2, msg=name)
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in method.parameters())
-
-
-# --- starting from another checkpoint ---
-
-
-def test_starts_from_another_checkpoint(
-    cyclegan: Build, batches: Batches, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "first.ckpt"
-    first = cyclegan()
-    train(first, batches(2)).save_checkpoint(path)
-    second = cyclegan(init_from=str(path), lr=1e-4)
-    assert "left as they were: none; not used: none" in capsys.readouterr().out
-    assert torch.equal(learned(first), learned(second))
-    assert (second.generator_step, second.batches_seen) == (0, 0)
-    train(second, batches(1)).save_checkpoint(tmp_path / "second.ckpt")
-    path.unlink()
-    clip = batches(1)[0].content.frames
-    assert torch.equal(load_method(tmp_path / "second.ckpt").stylize(clip), second.stylize(clip))
-
-
-def test_says_what_did_not_fit(
-    cyclegan: Build, batches: Batches, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "first.ckpt"
-    first = cyclegan()
-    train(first, batches(1)).save_checkpoint(path)
-    wider = cyclegan(init_from=str(path), generator=partial(MobileGenerator, 52, 2, 6))
-    left, unused = capsys.readouterr().out.split("left as they were: ")[1].split("; not used: ")
-    assert "to_style.stem.weight" in left
-    assert "to_style.blocks.1.first.weight" in left
-    assert "to_style.stem.weight" in unused
-    assert "critic" not in left + unused
-    assert torch.equal(wider.style_critic.network.stages[-1].weight, first.style_critic.network.stages[-1].weight)
-
-
-# --- refusals ---
-
-
-def test_all_wrong_options_are_told_at_once(cyclegan: Build) -> None:
-    with pytest.raises(ValueError, match="CycleGAN: ") as caught:
-        cyclegan(
-            steps=0,
-            cycle_weight=-1.0,
-            content_weight=1.0,
-            lr=0.0,
-            average_decay=1.0,
-            adversarial="wasserstein",
-            image_critic=partial(PatchGAN, 4, 1, "batch"),
-            temporal_critic=partial(TemporalPatchGAN, 4, 2, "none", True),
-            penalty="r1",
-            penalty_every=0,
-        )
-    told = str(caught.value)
-    assert "\n" not in told
-    for problem in (
-        "steps must be >= 1, got 0",
-        "cycle_weight must be >= 0, got -1.0",
-        "need an extractor",
-        "lr and critic_lr must be > 0, got (0.0, 0.001)",
-        "average_decay must be in [0, 1), got 1.0",
-        "PatchGAN with norm=batch couples clips",
-        "adversarial=wasserstein needs penalty=gradient",
-        "set clip_pool to 0",
-        "penalty_every must be >= 1",
-    ):
-        assert told.count(problem) == 1
-
-
-def test_clips_that_do_not_fit_are_refused_before_any_work(cyclegan: Build) -> None:
-    method = cyclegan(palette_weight=1.0, image_critic=partial(PatchGAN, 4, 2, "none"))
-    assert method.clip_problems((28, 32), 3) == []
-    trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False)
-    with pytest.raises(ValueError, match="CycleGAN: ") as caught:
-        trainer.fit(method, datamodule=MovingScenes(size=(10, 32), frames=2, workers=0))
-    told = str(caught.value)
-    for problem in (
-        "MobileGenerator needs sides that are multiples of 4, at least 4, got data.size 10x32",
-        "PatchGAN needs sides of at least 12, got data.size 10x32",
-        "TemporalPatchGAN needs data.frames of at least 3, got 2; or set temporal_critic to null",
-        "palette_weight and texture_weight need sides of at least 28, got data.size 10x32",
-    ):
-        assert told.count(problem) == 1
-
-
-def test_no_weight_at_all_is_refused(cyclegan: Build, batches: Batches, train: Train) -> None:
-    with pytest.raises(ValueError, match="expected a weight above 0, got 0 for every term; give one a weight"):
-        train(cyclegan(**{f"{term}_weight": 0.0 for term in TERMS}), batches(1))
