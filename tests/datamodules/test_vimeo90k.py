@@ -1,4 +1,6 @@
+import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -7,10 +9,12 @@ import pytest
 import torch
 
 from datamodules.errors import DataError
+from datamodules.packed import INDEX, Pack, shard_path
 from datamodules.random import Draw
 from datamodules.vimeo90k import Vimeo90K
 
 TRAIN, TEST = ("00001/0001", "00001/0002", "00003/0010"), ("00002/0004",)
+HELD_OUT = 1  # the place in TRAIN of what validates
 
 
 def write(root: Path, prefix: str = "sep", length: int = 7) -> Path:
@@ -34,6 +38,17 @@ def style(tmp_path: Path) -> str:
     return str(tmp_path / "style")
 
 
+@pytest.fixture(params=["published", "packed"])
+def either(request: pytest.FixtureRequest, tmp_path: Path, pack_small_shards: Callable[..., Path]) -> Callable[..., Path]:
+    """Writes a folder of either form."""
+
+    def build(prefix: str = "sep", length: int = 7) -> Path:
+        root = write(tmp_path / "vimeo", prefix, length)
+        return root if request.param == "published" else pack_small_shards(root, tmp_path / "packed")
+
+    return build
+
+
 def data(root: Path, style: str, **options: object) -> Vimeo90K:
     return Vimeo90K(str(root), style, **{"size": (15, 15), "frames": 3, "workers": 0, **options})
 
@@ -44,9 +59,11 @@ def times(clip: torch.Tensor) -> list[int]:
 
 
 @pytest.mark.parametrize(("prefix", "length"), [("sep", 7), ("tri", 3)])
-def test_the_published_lists_decide_what_is_trained_on(tmp_path: Path, style: str, prefix: str, length: int) -> None:
-    module = data(write(tmp_path / "vimeo", prefix, length), style)
-    for split, which in (("train", [0, 1, 2]), ("val", [3])):
+def test_the_published_lists_decide_what_is_used_for_what(
+    either: Callable[..., Path], style: str, prefix: str, length: int
+) -> None:
+    module = data(either(prefix, length), style)
+    for split, which in (("train", [0, 2]), ("val", [HELD_OUT]), ("test", [3])):
         source = module.content_clips(split)
         clips = [source.clip(Draw(0, 0, i)) for i in range(len(source))]
         assert [round(float(clip.frames[0, 0, 0, 0]) / 30) for clip in clips] == which
@@ -54,8 +71,20 @@ def test_the_published_lists_decide_what_is_trained_on(tmp_path: Path, style: st
         assert {clip.flow for clip in clips} == {None}
 
 
-def test_training_draws_start_direction_and_place(tmp_path: Path, style: str) -> None:
-    source = data(write(tmp_path / "vimeo"), style).content_clips("train")
+def test_both_forms_give_the_same_clips(tmp_path: Path, style: str, pack_small_shards: Callable[..., Path]) -> None:
+    root = write(tmp_path / "vimeo")
+    modules = data(root, style), data(pack_small_shards(root, tmp_path / "packed"), style)
+    for split in ("train", "val", "test"):
+        sources = [pickle.loads(pickle.dumps(module.content_clips(split))) for module in modules]
+        assert len(sources[0]) == len(sources[1])
+        for epoch in range(5):
+            for index in range(len(sources[0])):
+                a, b = (source.clip(Draw(3, epoch, index)).frames for source in sources)
+                assert torch.equal(a, b)
+
+
+def test_training_draws_start_direction_and_place(either: Callable[..., Path], style: str) -> None:
+    source = data(either(), style).content_clips("train")
     clips = [source.clip(Draw(0, epoch, 1)).frames for epoch in range(120)]
     runs = {tuple(times(clip)) for clip in clips}
     rising = {(start, start + 1, start + 2) for start in range(1, 6)}
@@ -66,20 +95,21 @@ def test_training_draws_start_direction_and_place(tmp_path: Path, style: str) ->
     assert torch.equal(clips[5], source.clip(Draw(0, 5, 1)).frames)
 
 
-def test_validation_is_fixed_and_central(tmp_path: Path, style: str) -> None:
-    source = data(write(tmp_path / "vimeo"), style).content_clips("val")
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_validation_is_fixed_and_central(either: Callable[..., Path], style: str, split: str) -> None:
+    source = data(either(), style).content_clips(split)
     clip = source.clip(Draw(0, 0, 0)).frames
     assert times(clip) == [3, 4, 5]
     assert int(clip[0, 2, 0, 0]) == 6
     assert torch.equal(clip, source.clip(Draw(9, 4, 0)).frames)
 
 
-def test_a_batch_holds_both_domains(tmp_path: Path, style: str) -> None:
-    module = data(write(tmp_path / "vimeo"), style, batch_size=3, frames=7)
+def test_a_batch_holds_both_domains(either: Callable[..., Path], style: str) -> None:
+    module = data(either(), style, batch_size=2, frames=7)
     module.setup()
     batch = next(iter(module.train_dataloader()))
-    assert batch.content.frames.shape == batch.style.frames.shape == (3, 7, 3, 16, 16)
-    assert sorted(round(float(red) / 30) for red in batch.content.frames[:, 0, 0, 0, 0]) == [0, 1, 2]
+    assert batch.content.frames.shape == batch.style.frames.shape == (2, 7, 3, 16, 16)
+    assert sorted(round(float(red) / 30) for red in batch.content.frames[:, 0, 0, 0, 0]) == [0, 2]
 
 
 def test_longer_clips_than_sequences_are_refused(tmp_path: Path, style: str) -> None:
@@ -92,16 +122,53 @@ def test_longer_clips_than_sequences_are_refused(tmp_path: Path, style: str) -> 
 def test_missing_sequences_are_counted_and_named(tmp_path: Path, style: str) -> None:
     root = write(tmp_path / "vimeo")
     (root / "sequences" / TRAIN[0] / "im5.png").unlink()
-    (root / "sequences" / TRAIN[2]).rename(tmp_path / "elsewhere")
-    with pytest.raises(DataError, match=re.escape(f"2 of 3 missing or incomplete ({TRAIN[0]}, {TRAIN[2]})")):
+    with pytest.raises(DataError, match=re.escape(f"1 of 3 missing or incomplete ({TRAIN[0]})")):
         data(root, style).setup()
-    with pytest.warns(UserWarning, match="2 of 3 missing"):
-        source = data(root, style, allow_missing=True).content_clips("train")
-    assert len(source) == 1
-    assert float(source.clip(Draw(0, 0, 0)).frames[0, 0, 0, 0]) == 30
+    module = data(root, style, allow_missing=True)
+    with pytest.warns(UserWarning, match="1 of 3 missing"):
+        sources = [module.content_clips(split) for split in ("train", "val")]
+    reds = [round(float(source.clip(Draw(0, 0, 0)).frames[0, 0, 0, 0]) / 30) for source in sources]
+    assert (sorted(reds), [len(source) for source in sources]) == ([1, 2], [1, 1])
+    (root / "sequences" / TRAIN[2]).rename(tmp_path / "elsewhere")
+    with (
+        pytest.warns(UserWarning, match="2 of 3 missing"),
+        pytest.raises(DataError, match="expected two sequences to train on and validate with, got one"),
+    ):
+        data(root, style, allow_missing=True).content_clips("train")
     (root / "sequences" / TEST[0]).rename(tmp_path / "all of the test list")
     with pytest.raises(DataError, match="1 of 1 missing"):
-        data(root, style, allow_missing=True).content_clips("val")
+        data(root, style, allow_missing=True).content_clips("test")
+
+
+def test_what_the_pack_lacks_is_missing(tmp_path: Path, style: str, pack_small_shards: Callable[..., Path]) -> None:
+    root = pack_small_shards(write(tmp_path / "vimeo"), tmp_path / "packed")
+    (root / "sep_trainlist.txt").write_text("\n".join((*TRAIN, "00009/0009")))
+    with pytest.raises(DataError, match=r"1 of 4 missing or incomplete \(00009/0009\)"):
+        data(root, style).setup()
+    with pytest.warns(UserWarning, match="1 of 4 missing"):
+        assert len(data(root, style, allow_missing=True).content_clips("train")) == 2
+
+
+def test_a_pack_that_is_not_finished_is_refused(tmp_path: Path, style: str, pack_small_shards: Callable[..., Path]) -> None:
+    root = pack_small_shards(write(tmp_path / "vimeo"), tmp_path / "packed")
+    (root / INDEX).unlink()
+    with pytest.raises(DataError, match=r"expected the index of a finished pack, got none; run the same python -m"):
+        data(root, style).setup()
+
+
+def test_damage_is_an_error_and_never_a_wrong_clip(tmp_path: Path, style: str, pack_small_shards: Callable[..., Path]) -> None:
+    root = pack_small_shards(write(tmp_path / "vimeo"), tmp_path / "packed", "small")
+    source = data(root, style).content_clips("val")
+    right = source.clip(Draw(0, 0, 0)).frames
+    index, path = Pack(root).index, shard_path(root, 0)
+    content = path.read_bytes()
+    first, length = int(index.offset[HELD_OUT, 3]), int(index.length[HELD_OUT, 3])
+    for place in range(first, first + length, 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+        with pytest.raises(DataError, match=f"expected picture 4 as it was packed for {TRAIN[HELD_OUT]}, got other bytes"):
+            source.clip(Draw(0, 0, 0))
+    path.write_bytes(content)
+    assert torch.equal(source.clip(Draw(0, 0, 0)).frames, right)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +178,7 @@ def test_missing_sequences_are_counted_and_named(tmp_path: Path, style: str) -> 
         ({"sep_trainlist.txt": "00001/0001", "tri_trainlist.txt": "00001/0001"}, "got the lists of both sets"),
         ({"sep_trainlist.txt": ""}, "expected lines such as 00001/0266, got none"),
         ({"sep_trainlist.txt": "00001/0001\n../../etc"}, "got '../../etc'"),
-        ({"sep_trainlist.txt": "00001/0001"}, "sep_testlist.txt: expected a list of sequences, got no file"),
+        ({"sep_trainlist.txt": "00001/0001"}, "expected two sequences to train on and validate with, got one"),
     ],
 )
 def test_wrong_lists_are_refused(tmp_path: Path, style: str, lists: dict[str, str], message: str) -> None:
@@ -130,11 +197,11 @@ def test_a_missing_folder_is_refused(tmp_path: Path, style: str) -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("name", "frames", "sizes"), [("vimeo_septuplet", 7, (13, 5)), ("vimeo_triplet", 3, (6, 1))])
-def test_real_sequences_load(shared: Path, name: str, frames: int, sizes: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("name", "frames", "sizes"), [("vimeo_septuplet", 7, (12, 1, 5)), ("vimeo_triplet", 3, (5, 1, 1))])
+def test_real_sequences_load(shared: Path, name: str, frames: int, sizes: tuple[int, int, int]) -> None:
     module = Vimeo90K(str(shared / name), str(shared / "styles"), size=(256, 384), frames=frames, workers=0)
     module.setup()
-    sources = module.content_clips("train"), module.content_clips("val")
+    sources = [module.content_clips(split) for split in ("train", "val", "test")]
     assert tuple(map(len, sources)) == sizes
     for source in sources:
         assert source.clip(Draw(0, 0, 0)).frames.shape == (frames, 3, 288, 432)
@@ -142,4 +209,4 @@ def test_real_sequences_load(shared: Path, name: str, frames: int, sizes: tuple[
     listed = (shared / name / f"{name[6:9]}_testlist.txt").read_text().split()[0]
     picture = cv2.imread(str(shared / name / "sequences" / listed / "im1.png"), cv2.IMREAD_COLOR_RGB)[:, 32:416]
     wanted = cv2.resize(picture, (432, 288), interpolation=cv2.INTER_CUBIC)
-    assert np.array_equal(sources[1].clip(Draw(0, 0, 0)).frames[0].permute(1, 2, 0).numpy(), wanted)
+    assert np.array_equal(sources[2].clip(Draw(0, 0, 0)).frames[0].permute(1, 2, 0).numpy(), wanted)
