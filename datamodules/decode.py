@@ -1,7 +1,7 @@
 """Video file -> frames by index. The only place that knows Decord, which is loaded at its first use.
 
-Decord jumps quickly to any frame, but not in every file to the right one: ``video_index`` finds out. Other files are read
-in order from their beginning by ``frames``: slow, and right.
+Decord jumps quickly to any frame, but not in every file to the right one: ``video_check`` finds out. Other files are read by
+``seeking``.
 
 A decoder lives in one process: used after a fork it hangs, and freeing it there hangs or crashes, as its threads are not in
 the child. Hence files are opened at their first use in each process, few are kept open, and all are closed before a fork.
@@ -10,19 +10,20 @@ the child. Hence files are opened at their first use in each process, few are ke
 import ctypes
 import gc
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
-from datamodules.frames import open_video
+from datamodules.seeking import SeekingReader
+from datamodules.videos import Video
 
-Decoder = Literal["decord", "in order"]
 OPEN_READERS = 4  # each keeps decoded frames ahead: up to 85 MiB were seen on a long file
 
 
@@ -55,11 +56,15 @@ class DecordReader:
         try:
             # One thread: the workers already fill the cores.
             self._reader = _decord().VideoReader(self.path, num_threads=1)
-        except (_decord().DECORDError, RuntimeError, AssertionError) as error:
+        except (_decord().DECORDError, RuntimeError, AssertionError, UnicodeError) as error:
             raise DataError(path, "a video that Decord opens", "one that it does not", "convert the file") from error
 
     def __len__(self) -> int:
         return len(self._reader)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader = None
 
     def key_frames(self) -> list[int]:
         """Numbers of the frames that decoding can start from, as far as the file says."""
@@ -79,7 +84,7 @@ class DecordReader:
         return frames
 
 
-def open_indexed(path: Path) -> DecordReader:
+def open_decord(path: Path) -> DecordReader:
     """Open a video file so that any frame may be read next.
 
     Raises:
@@ -91,53 +96,59 @@ def open_indexed(path: Path) -> DecordReader:
     return reader
 
 
-@lru_cache(maxsize=OPEN_READERS)
-def _kept_open(path: Path, process: int) -> DecordReader:
-    return open_indexed(path)
+_open: OrderedDict[Path, DecordReader | SeekingReader] = OrderedDict()  # the last one used at the end
 
 
-def _close_all() -> None:
-    _kept_open.cache_clear()
+def _kept_open(video: Video) -> DecordReader | SeekingReader:
+    if video.path not in _open:
+        _check_unchanged(video)
+        while len(_open) >= OPEN_READERS:
+            _open.popitem(last=False)[1].close()
+        _open[video.path] = open_decord(video.path) if video.decoder == "decord" else SeekingReader(video)
+    _open.move_to_end(video.path)
+    return _open[video.path]
+
+
+def _check_unchanged(video: Video) -> None:
+    try:
+        status = video.path.stat()
+    except OSError as error:
+        raise DataError(video.path, "a video", error.strerror or str(error), "restore the file") from error
+    if (status.st_size, status.st_mtime_ns) != (video.size, video.changed):
+        raise DataError(video.path, "the file as it was checked", "a changed one", "start again")
+
+
+def close_all() -> None:
+    """Close the files kept open."""
+    while _open:
+        _open.popitem()[1].close()
     gc.collect()  # PyAV's decoders wait for it in reference cycles
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_close_all)
+    os.register_at_fork(before=close_all)
 
 
-def read_frames(path: Path, indices: Sequence[int], decoder: Decoder) -> NDArray[np.uint8]:
-    """Frames of a video by number.
+def read_frames(video: Video, numbers: Sequence[int]) -> NDArray[np.uint8]:
+    """Frames of a video by number, from a file that stays open for the next reading.
 
     Args:
-        path: of the file.
-        indices: rising, from 0.
-        decoder: ``decord`` only where its numbers were checked.
+        video: to read.
+        numbers: from 0, not falling; one may come several times.
 
     Returns:
         RGB, upright, ``(T, H, W, 3)``.
 
     Raises:
-        DataError: a frame is not there or cannot be decoded.
+        DataError: the file was changed, or a frame cannot be decoded.
     """
-    if decoder == "in order":
-        return _read_in_order(path, indices)
+    once, places = np.unique(numbers, return_inverse=True)
     try:
-        return _kept_open(path, os.getpid()).read(indices)
+        return _kept_open(video).read([int(number) for number in once])[places]
     except DataError:
-        _kept_open.cache_clear()  # nothing is known about the state that an error leaves a reader in
+        if video.path in _open:
+            _open.pop(video.path).close()  # nothing is known about the state that an error leaves a reader in
         raise
-
-
-def _read_in_order(path: Path, indices: Sequence[int]) -> NDArray[np.uint8]:
-    wanted, found, count = set(indices), [], 0
-    with open_video(path, stream="best") as video:
-        for number, frame in enumerate(video):
-            count = number + 1
-            if number in wanted:
-                found.append(frame.rgb)
-            if len(found) == len(wanted):
-                return np.stack(found)
-    raise DataError(path, f"frames {list(indices)}", f"{count} frames", "the file was changed; start again")
 
 
 def read_pictures(folder: Path, indices: Sequence[int], length: int) -> NDArray[np.uint8]:

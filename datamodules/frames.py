@@ -6,11 +6,13 @@
 
 Frames come as a player shows them: turned upright, in the colours the file's tags mean (see ``pictures``). A file that is
 damaged, as far as the container or the decoder can tell, raises ``DataError``, at the latest where the damage is.
+``jump`` begins anew at a key frame.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
@@ -66,34 +68,39 @@ class VideoFrame:
         time: seconds on the file's clock, exact.
         duration: seconds, above 0; a guess where the file does not say.
         picture: as decoded, not turned upright.
+        stored: how stored pixels are turned to be upright.
     """
 
     time: Fraction
     duration: Fraction
     picture: Picture
+    stored: Orientation
     converter: VideoReformatter
 
     @property
     def rgb(self) -> Pixels:
         """The upright picture, ``(H, W, 3)`` in [0, 255]."""
-        return to_rgb(self.picture, self.converter)
+        return self.stored.apply(to_rgb(self.picture, self.converter))
 
 
 Event: TypeAlias = "VideoFrame | Packet[AudioStream]"
+# Seconds before a key frame to look for it from: containers search by times of their own, some of them coarsely.
+LOOK_BACK = (Fraction(0), Fraction(1, 2), Fraction(3), Fraction(30))
 
 
-def open_video(path: str | Path, stream: Literal["first", "best"] = "first") -> "VideoReader":
+def open_video(path: str | Path, stream: Literal["first", "best"] = "first", threads: int = 0) -> "VideoReader":
     """Open a video file; use it as a context manager and iterate once.
 
     Args:
         path: of the file.
         stream: where there are several video streams, the first, as players show, or the one FFmpeg (and so Decord)
             calls best: the default one of the highest bit rate.
+        threads: of the decoder; 0 lets it choose.
 
     Raises:
         DataError: the file is missing, empty, cut off, not a video, or its first frame cannot be decoded.
     """
-    return VideoReader(Path(path), stream)
+    return VideoReader(Path(path), stream, threads)
 
 
 class VideoReader:
@@ -104,21 +111,27 @@ class VideoReader:
         info: see ``VideoInfo``.
         audio: its sound streams that can be decoded.
         other: how many streams there are beside the video stream read and ``audio``.
+        container, codec: FFmpeg's names of them.
     """
 
-    def __init__(self, path: Path, stream: Literal["first", "best"] = "first") -> None:
+    def __init__(self, path: Path, stream: Literal["first", "best"] = "first", threads: int = 0) -> None:
         self.path = path
         self._container = _open_container(path)
         try:
             self._video = self._choose(stream)
+            self._video.codec_context.thread_count = threads
+            self.container: str = self._container.format.name
+            self.codec: str = self._video.codec_context.name
             self.audio: tuple[AudioStream, ...] = tuple(s for s in self._container.streams.audio if s.codec_context)
             self.other = len(self._container.streams) - 1 - len(self.audio)
             self._converter = VideoReformatter()
+            self._stored: Orientation | None = None
+            self._rotation = 0
             rates = (self._video.average_rate, self._video.guessed_rate, self._video.base_rate)
             self._rate = next((rate for rate in rates if _believable(rate)), None)
             self._gap = 1 / self._rate if self._rate else self._base
             self._time: Fraction | None = None
-            self._events = self._read()
+            self._events = self._read(self._container.demux(self._video, *self.audio))
             self._ahead, first = self._until_first_frame()
             self.info = self._describe(first)
         except BaseException:
@@ -153,6 +166,43 @@ class VideoReader:
             yield self._ahead.pop(0)
         yield from self._events
 
+    def jump(self, time: Fraction) -> bool:
+        """Begin anew with the key frame shown at exactly this time, without sound.
+
+        Pictures shown before it but stored after it need what was not decoded; the decoder leaves them out.
+
+        Args:
+            time: seconds on the file's clock, as given by an earlier pass.
+
+        Returns:
+            Whether it was found; if not, nothing can be read but by opening the file again.
+        """
+        ticks = time / self._base
+        if ticks.denominator != 1:
+            return False
+        for back in LOOK_BACK:
+            packets = self._find(int(ticks), int(ticks) - round(back / self._base))
+            if packets is not None:
+                self._ahead, self._time = [], None
+                self._events = self._read(packets)
+                return True
+        return False
+
+    def _find(self, ticks: int, start: int) -> Iterable[Any] | None:
+        """Packets from the key frame shown at ``ticks`` on, searched from ``start``; None if the search begins behind it."""
+        try:
+            self._container.seek(start, stream=self._video)
+            packets = iter(self._container.demux(self._video))
+            for packet in packets:
+                found = self._ticks(packet)
+                if packet.is_keyframe and found == ticks:
+                    return chain([packet], packets)
+                if packet.is_keyframe and (found is None or found > ticks):
+                    return None
+        except (av.FFmpegError, OSError):
+            pass  # a file in which this search is not possible
+        return None
+
     def _choose(self, which: Literal["first", "best"]) -> VideoStream:
         """The video stream to read; a cover picture of a music file is none."""
         streams = [s for s in self._container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
@@ -167,10 +217,16 @@ class VideoReader:
         chosen.thread_type = "SLICE"
         return chosen
 
-    def _read(self) -> Iterator[Event]:
-        """Demux and decode, turning every sign of damage into a DataError."""
+    def _ticks(self, what: Any) -> int | None:
+        """When a packet or picture is shown, on the stream's clock."""
+        # AVI stores no times: frames are shown one per tick in the order they are decoded, whatever guess pts holds.
+        ticks: int | None = what.dts if self.container == "avi" else what.pts
+        return ticks
+
+    def _read(self, packets: Iterable[Any]) -> Iterator[Event]:
+        """Decode, turning every sign of damage into a DataError."""
         try:
-            for packet in self._container.demux(self._video, *self.audio):
+            for packet in packets:
                 if packet.is_corrupt:
                     raise self._damaged("a packet that is cut off")
                 if packet.stream.index != self._video.index:
@@ -186,9 +242,7 @@ class VideoReader:
 
     def _frame(self, picture: Picture) -> VideoFrame:
         """Give a picture its time."""
-        base = self._base
-        # AVI stores no times: frames are shown one per tick in the order they are decoded, whatever guess pts holds.
-        ticks = picture.dts if self._container.format.name == "avi" else picture.pts
+        base, ticks = self._base, self._ticks(picture)
         # Where the declared rate is absurd (FLV often says 1000), so are the durations that follow from it.
         duration = picture.duration * base if _believable(self._video.average_rate) else Fraction(0)
         follows = Fraction(0) if self._time is None else self._time + self._gap
@@ -198,7 +252,9 @@ class VideoReader:
         if self._time is not None:
             self._gap = time - self._time
         self._time = time
-        return VideoFrame(time, duration or self._gap, picture, self._converter)
+        if self._stored is None or picture.rotation != self._rotation:
+            self._stored, self._rotation = Orientation.of(picture), picture.rotation
+        return VideoFrame(time, duration or self._gap, picture, self._stored, self._converter)
 
     def _until_first_frame(self) -> tuple[list[Event], VideoFrame]:
         """Read up to the first frame, which alone tells the orientation and the colours."""
@@ -214,7 +270,7 @@ class VideoReader:
         return self._video.time_base or Fraction(1, av.time_base)
 
     def _describe(self, first: VideoFrame) -> VideoInfo:
-        video, picture, stored = self._video, first.picture, Orientation.of(first.picture)
+        video, picture, stored = self._video, first.picture, first.stored
         aspect = video.sample_aspect_ratio or Fraction(1)
         width, height = picture.width, picture.height
         if stored.swap:

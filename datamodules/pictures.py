@@ -34,7 +34,10 @@ class Orientation:
 
     @classmethod
     def of(cls, picture: Picture) -> Self:
-        """Read the display matrix of a picture, to the nearest of the eight upright orientations."""
+        """Read the display matrix of a picture, to the nearest of the eight upright orientations.
+
+        Not to be asked of every picture: PyAV then keeps them in memory until Python collects its garbage.
+        """
         side_data = cast(Iterable[SideData], picture.side_data)  # PyAV annotates it as a dictionary
         stored = next((data for data in side_data if data.type == Type.DISPLAYMATRIX), None)
         if stored is None:
@@ -43,6 +46,13 @@ class Orientation:
         matrix = np.frombuffer(bytes(stored), np.int32)
         a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
         return cls(True, c < 0, b < 0) if abs(b) > abs(a) else cls(False, a < 0, d < 0)
+
+    @property
+    def degrees(self) -> int:
+        """How far it is turned counter-clockwise, mirrored or not: 0, 90, 180 or 270."""
+        if self.swap:
+            return 90 if self.mirror_y else 270
+        return 180 if self.mirror_y else 0
 
     def apply(self, pixels: Pixels) -> Pixels:
         """Turn ``(H, W, 3)`` upright."""
@@ -72,7 +82,7 @@ class Colour:
 
 
 def to_rgb(picture: Picture, converter: VideoReformatter) -> Pixels:
-    """The upright picture, ``(H, W, 3)`` in [0, 255]. Transparency is dropped."""
+    """A picture as it is stored, ``(H, W, 3)`` in [0, 255]. Transparency is dropped."""
     converted = converter.reformat(
         picture,
         format="rgb24",
@@ -80,7 +90,7 @@ def to_rgb(picture: Picture, converter: VideoReformatter) -> Pixels:
         dst_color_range=ColorRange.JPEG,
         interpolation=SWSCALE_FLAGS,
     )
-    return Orientation.of(picture).apply(cast(Pixels, converted.to_ndarray()))
+    return cast(Pixels, converted.to_ndarray())
 
 
 def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoReformatter) -> Picture:

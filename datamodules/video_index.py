@@ -1,83 +1,78 @@
-"""Which videos of a folder can be used, how many frames they have, and whether Decord finds the right ones.
+"""The videos of a folder that can be used: every file is checked once, in processes side by side, and remembered.
 
-Decord returns wrong frames without a word for some files (open groups of pictures, edit lists, MPEG-TS, ...). The codec's
-name does not tell which: every file is decoded once from beginning to end, and what Decord returns for jumps into the middle
-is compared on the way.
+``python -m datamodules.video_index FOLDER`` lists what is known of each file.
 """
 
+import os
 import sys
 from collections.abc import Iterator
-from copy import copy
-from functools import cache, lru_cache
+from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-import numpy as np
 from lightning.pytorch.utilities import rank_zero_only
-from numpy.typing import NDArray
-from tqdm import tqdm
 
-from datamodules.decode import Decoder, open_indexed
+from datamodules.check_pool import check_files
 from datamodules.errors import DataError
 from datamodules.folder import VIDEOS, list_files
-from datamodules.frames import VideoFrame, open_video
-from datamodules.pictures import Orientation
-from datamodules.random import rng
+from datamodules.shots import Shot, shots
+from datamodules.video_cache import remember, remembered
+from datamodules.videos import Video, from_json
 
-RUN = 7  # frames read after each jump
-KEY_JUMPS = 8  # jumps to a key frame, where wrong numbers begin
-ROUNDING = 2  # largest difference of a value that is still the same frame
-
-
-class Video(NamedTuple):
-    """A usable file: its number of frames, and what reads them."""
-
-    path: Path
-    frames: int
-    decoder: Decoder
+NAMED = 20  # files left out that are named
+SLOW = 100  # frames of a file that is always read from its beginning, above which this is worth a word
 
 
-def usable_videos(folder: Path, least: int) -> list[Video]:
-    """Check every video file of a folder and the folders below it. Says in one line what came of it.
+def usable_videos(folder: Path, least: int, rate: Fraction | None = None, max_lost: float = 0.5) -> list[Video]:
+    """The videos of a folder and the folders below it that have a shot long enough. Says in one line what came of it.
 
     Args:
         folder: to search.
-        least: frames that a video needs.
+        least: places of a shot that are needed, see ``Shot``.
+        rate: places per second; None for every frame.
+        max_lost: largest share of the files that may be unreadable.
 
     Raises:
-        DataError: no such folder, no usable video, or more than half of the files cannot be read.
+        DataError: no such folder, no usable video, or too many files that cannot be read.
     """
-    paths = list_files(folder, VIDEOS)
-    videos, unread, short = [], [], []
-    for path in tqdm(paths, desc="checking videos", unit="file", leave=False, delay=2):
-        try:
-            video = check_video(path)
-        except DataError as error:
-            unread.append(f"{path.relative_to(folder)} (expected {error.expected}, got {error.got})")
-            continue
-        if video.frames < least:
-            short.append(f"{path.relative_to(folder)} ({video.frames} frames of {least})")
-        else:
-            videos.append(video)
-    left_out = "; ".join(unread + short) or "no video files"
-    if not videos:
-        expected, action = f"videos of at least {least} frames", "give other files or ask for shorter clips"
-        raise DataError(folder, expected, f"none: {left_out}", action)
-    if len(unread) > len(paths) / 2:
-        got = f"{len(unread)} of {len(paths)} unreadable: " + "; ".join(unread)
-        raise DataError(folder, "videos, most of them readable", got, "repair or remove them")
-    _say(_summary(folder, videos, left_out if unread or short else "", len(paths)))
-    return videos
+    known = known_videos(list_files(folder, VIDEOS))
+    names = {path: str(path.relative_to(folder)) for path in known}
+    lost = [f"{names[path]} (expected {e.expected}, got {e.got})" for path, e in known.items() if isinstance(e, DataError)]
+    videos = [video for video in known.values() if isinstance(video, Video)]
+    used = {video.path: shots(video, least, rate) for video in videos}
+    short = [f"{names[v.path]} ({_longest(v, rate)} frames at a stretch of {least})" for v in videos if not used[v.path]]
+    left_out = "left out: " + _some(lost + short) if lost or short else ""
+    if len(short) == len(videos):
+        expected, action = f"videos of at least {least} frames without a cut", "give other files or ask for shorter clips"
+        raise DataError(folder, expected, f"none: {left_out or 'no video files'}", action)
+    if len(lost) > max_lost * len(known):
+        expected, got = f"at most {max_lost:.0%} of the videos unreadable", f"{len(lost)} of {len(known)}: {_some(lost)}"
+        raise DataError(folder, expected, got, "repair or remove them, or accept it (max_lost)")
+    usable = [video for video in videos if used[video.path]]
+    _say("; ".join(filter(None, (*_summary(folder, usable, used, len(known)), left_out))))
+    return usable
 
 
-def _summary(folder: Path, videos: list[Video], left_out: str, files: int) -> str:
-    slow = sum(video.decoder == "in order" for video in videos)
-    parts = [f"{folder}: {len(videos)} of {files} videos usable, {sum(video.frames for video in videos)} frames"]
+def _longest(video: Video, rate: Fraction | None) -> int:
+    return max(shot.length for shot in shots(video, 1, rate))
+
+
+def _some(reasons: list[str]) -> str:
+    more = len(reasons) - NAMED
+    return "; ".join(reasons[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _summary(folder: Path, usable: list[Video], used: dict[Path, list[Shot]], files: int) -> Iterator[str]:
+    frames, found = sum(video.frames for video in usable), sum(len(video.cuts) + 1 for video in usable)
+    yield f"{folder}: {len(usable)} of {files} videos usable, {frames} frames in {found} shots"
+    short = found - sum(len(used[video.path]) for video in usable)
+    if short:
+        rest = frames - sum(shot.stop - shot.first for video in usable for shot in used[video.path])
+        yield f"shots shorter than a clip, not used: {short} with {rest} frames"
+    slow = sum(video.in_order and video.frames > SLOW for video in usable)
     if slow:
-        parts.append(f"{slow} of them slow, as they are read from their beginning each time (convert to plain H.264)")
-    if left_out:
-        parts.append(f"left out: {left_out}")
-    return "; ".join(parts)
+        yield f"slow, as read from their beginning each time: {slow} (convert to H.264 with key frames)"
 
 
 @rank_zero_only
@@ -92,78 +87,70 @@ def _say(line: str) -> None:
     say(line)
 
 
-def check_video(path: Path) -> Video:
-    """Decode a file once and find out what reads it right; remembered until the file changes.
+_known: dict[tuple[Path, int, int], dict[str, Any]] = {}  # for when the cache folder cannot be written to
+
+
+def known_videos(paths: list[Path]) -> dict[Path, Video | DataError]:
+    """What is known of each file, after checking those of which nothing is."""
+    known: dict[Path, Video | DataError] = {}
+    unknown: dict[Path, tuple[int, int]] = {}
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+        except OSError as error:
+            known[path] = DataError(path, "a file that can be read", error.strerror or str(error), "repair or remove it")
+            continue
+        size, changed = status.st_size, status.st_mtime_ns
+        try:
+            found = _known.get((path, size, changed)) or remembered(path, size, changed)
+            known[path] = _result(path, size, changed, found or {})
+        except (KeyError, TypeError, ValueError):
+            unknown[path] = size, changed
+    for path, answer in check_files({path: size for path, (size, _) in unknown.items()}):
+        _known[(path, *unknown[path])] = answer
+        if "died" not in answer:
+            _remember(path, *unknown[path], answer)
+        known[path] = _result(path, *unknown[path], answer)
+    return {path: known[path] for path in paths}
+
+
+def _result(path: Path, size: int, changed: int, found: dict[str, Any]) -> Video | DataError:
+    """An answer of ``Checker`` as what it stands for.
 
     Raises:
-        DataError: it cannot be decoded from beginning to end.
+        KeyError, TypeError, ValueError: it is none.
     """
-    status = path.stat()
-    result = _check(path, status.st_size, status.st_mtime_ns)
-    if isinstance(result, DataError):
-        raise copy(result)
-    return result
+    if "video" in found:
+        return from_json(path, size, changed, found["video"])
+    if "error" in found:
+        expected, got, action = found["error"]
+        return DataError(path, expected, got, action)
+    return DataError(path, "a video that can be checked", f"one that crashes the check ({found['died']})", "convert it")
 
 
-@cache
-def _check(path: Path, size: int, changed: int) -> Video | DataError:
+def _remember(path: Path, size: int, changed: int, found: dict[str, Any]) -> None:
     try:
-        with open_video(path, stream="best") as video:
-            comparison, shapes = _Comparison(path), set()
-            for number, frame in enumerate(video):
-                shapes.add((frame.picture.height, frame.picture.width))
-                comparison.add(number, frame)
-    except DataError as error:
-        return copy(error)  # without its traceback, which would keep the file open
-    if len(shapes) > 1:
-        return DataError(path, "one picture size", f"the sizes {sorted(shapes)}", "convert the file with ffmpeg")
-    return Video(path, number + 1, "decord" if comparison.holds(number + 1) else "in order")
+        remember(path, size, changed, found)
+    except OSError as error:
+        _say(f"videos are checked again in every run, as the cache folder cannot be written to ({error})")
 
 
-class _Comparison:
-    """Compares what Decord returns for jumps with the frames that pass by in order."""
-
-    def __init__(self, path: Path) -> None:
-        self.right = True
-        self.expected: dict[int, NDArray[np.uint8]] = {}
-        try:
-            self.reader = open_indexed(path)
-        except DataError:
-            self.right = False
-            return
-        self.jumps = sorted(set(_jumps(len(self.reader), self.reader.key_frames())))
-
-    def add(self, number: int, frame: VideoFrame) -> None:
-        """The next frame in order."""
-        if self.right and self.jumps and number == self.jumps[0]:
-            self._jump(self.jumps.pop(0))
-        if self.right and number in self.expected:
-            plain = Orientation.of(frame.picture).apply(_plain(frame)).astype(np.int16)
-            jumped = self.expected.pop(number)
-            self.right = plain.shape == jumped.shape and bool(np.abs(plain - jumped).max() <= ROUNDING)
-
-    def _jump(self, number: int) -> None:
-        run = range(number, min(number + RUN, len(self.reader)))
-        try:
-            if len(self.jumps) % 2:  # some from the beginning, some from where the one before led
-                self.reader.read([0])
-            self.expected.update(zip(run, self.reader.read(run), strict=True))
-        except DataError:
-            self.right = False
-
-    def holds(self, frames: int) -> bool:
-        """Whether every jump led to the right frames and the number of frames is right."""
-        return self.right and len(self.reader) == frames
+def main(folder: str) -> None:
+    """Print a line for each video file of a folder."""
+    for path, found in known_videos(list_files(Path(folder), VIDEOS)).items():
+        print(found if isinstance(found, DataError) else f"{path}: {_described(found)}")
 
 
-def _plain(frame: VideoFrame) -> NDArray[np.uint8]:
-    """RGB by FFmpeg's plain conversion, which is Decord's; ours, being more exact, differs from it by more than rounding."""
-    return np.asarray(frame.picture.to_ndarray(format="rgb24"), dtype=np.uint8)
+def _described(video: Video) -> str:
+    seconds = float(video.time(video.frames - 1) - video.time(0))
+    rate = "even" if isinstance(video.ticks, range) else "uneven"
+    reading = "in order" if video.in_order else video.decoder
+    return (
+        f"{video.codec} in {video.container}, {video.frames} frames in {seconds:.2f} s ({rate}), {len(video.cuts) + 1} shots, "
+        f"rotation {video.rotation}, read by {reading}"
+    )
 
 
-def _jumps(frames: int, keys: list[int]) -> Iterator[int]:
-    """Where to jump: the first frames, the last ones, anywhere, and to and just before key frames."""
-    draws = rng(0, "video check", frames)
-    yield from (0, max(0, frames - RUN), *(int(number) for number in draws.integers(frames, size=2)))
-    for place, key in enumerate(draws.permutation(keys)[:KEY_JUMPS]):
-        yield max(0, int(key) - (RUN // 2 if place < 2 else 0))
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,5 +1,7 @@
 import pickle
 from collections.abc import Callable
+from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -8,64 +10,33 @@ import torch
 from numpy.typing import NDArray
 
 from datamodules.batch import Clips
-from datamodules.errors import DataError
 from datamodules.random import Draw
-from datamodules.video_clips import Stretch, StyleVideos, VideoClips, divide, extent
-from datamodules.video_index import Video
+from datamodules.shots import Shot, shots
+from datamodules.video_check import check_video
+from datamodules.video_clips import StyleVideos, VideoClips, extent
+from datamodules.videos import Video
 
 SIZE = (32, 64)
-ROOT = Path("/videos")
-
-
-def some(*lengths: int) -> list[Video]:
-    return [Video(ROOT / f"{number}.mp4", length, "decord") for number, length in enumerate(lengths)]
 
 
 def test_extent_counts_the_frames_between() -> None:
     assert [extent(1, 5), extent(3, 1), extent(3, 4)] == [1, 3, 9]
 
 
-def test_every_file_is_trained_on_or_validated_on_never_both() -> None:
-    videos = some(*[100] * 40)
-    train, val = divide(videos, "train", 3, ROOT), divide(videos, "val", 3, ROOT)
-    assert len(val) == 4
-    assert len(train) == 36
-    assert set(train + val) == {Stretch(video, 0, 100) for video in videos}
-    assert divide(videos[::-1], "val", 3, ROOT) == val[::-1]
-
-
-def test_more_files_move_few_from_one_side_to_the_other() -> None:
-    fewer, more = some(*[100] * 40), some(*[100] * 44)
-    before = {stretch.video for stretch in divide(fewer, "val", 3, ROOT)}
-    after = {stretch.video for stretch in divide(more, "val", 3, ROOT)}
-    moved = (before ^ after) & set(fewer)
-    assert len(moved) <= 4
-
-
-def test_the_bulk_of_the_frames_is_trained_on() -> None:
-    for place in range(2):
-        lengths = [10, 10]
-        lengths[place] = 1000
-        assert [stretch.stop for stretch in divide(some(*lengths), "train", 3, ROOT)] == [1000]
-
-
-def test_a_single_file_is_divided_in_time() -> None:
-    videos = some(200)
-    assert divide(videos, "train", 7, ROOT) == [Stretch(videos[0], 0, 180)]
-    assert divide(videos, "val", 7, ROOT) == [Stretch(videos[0], 180, 200)]
-    assert divide(some(14), "val", 7, ROOT)[0].first == 7
-    with pytest.raises(DataError, match="one of 14 frames, got one of 13 frames"):
-        divide(some(13), "train", 7, ROOT)
-
-
 @pytest.fixture
-def clips(tmp_path: Path, video: Callable[..., Path]) -> Callable[..., VideoClips]:
-    """Builds a source of two stretches: frames 4 to 29 of one video, 0 to 11 of another."""
-    long, short = (Video(video(tmp_path / f"{n}.mp4", range(n), g="6"), n, "decord") for n in (40, 12))
+def clips(tmp_path: Path, video: Callable[..., Path], record: Callable[..., Video]) -> Callable[..., VideoClips]:
+    """Builds a source of two shots: frames 4 to 29 of one video, 0 to 11 of another."""
+    long, short = (record(video(tmp_path / f"{n}.mp4", range(n), g="6"), n) for n in (40, 12))
 
-    def build(frames: int = 3, stride: int = 1, training: bool = True, size: tuple[int, int] = SIZE) -> VideoClips:
-        stretches = [Stretch(long, 4, 30), Stretch(short, 0, 12)]
-        return VideoClips(stretches, frames, size, stride, "a stream", training)
+    def build(
+        frames: int = 3,
+        stride: int = 1,
+        training: bool = True,
+        size: tuple[int, int] = SIZE,
+        rate: Fraction | None = None,
+    ) -> VideoClips:
+        shots = [Shot(long, 4, 30, rate), Shot(short, 0, 12, rate)]
+        return VideoClips(shots, frames, size, stride, "a stream", training)
 
     return build
 
@@ -81,6 +52,34 @@ def test_validation_lays_clips_side_by_side(clips: Callable[..., VideoClips], sh
     right = [[4 + 4 * i, 7 + 4 * i] for i in range(6)] + [[4 * i, 4 * i + 3] for i in range(3)]
     assert [shown(source.clip(Draw(0, 0, i))) for i in range(len(source))] == right
     assert shown(source.clip(Draw(5, 7, 2))) == right[2]
+
+
+def test_another_rate_takes_the_frames_shown_then(
+    clips: Callable[..., VideoClips], shown: Callable[[Clips], list[int]]
+) -> None:
+    source = clips(frames=3, training=False, rate=Fraction(10))  # of files of 25 frames a second
+    # Places of a shot show its frames 0, 2, 5, 7, 10, ...
+    right = [[4, 6, 9], [11, 14, 16], [19, 21, 24]] + [[0, 2, 5]]
+    assert [shown(source.clip(Draw(0, 0, i))) for i in range(len(source))] == right
+    assert shown(clips(frames=2, stride=2, training=False, rate=Fraction(10)).clip(Draw(0, 0, 0))) == [4, 9]
+    assert shown(clips(frames=5, training=False, rate=Fraction(50)).clip(Draw(0, 0, 0))) == [4, 4, 5, 5, 6]
+
+
+def test_no_clip_of_any_draw_reaches_over_a_cut(
+    tmp_path: Path, video: Callable[..., Path], shown: Callable[[Clips], list[int]]
+) -> None:
+    lengths = [3, 20, 7, 1, 12]
+    # From one shot to the next most columns of the code change.
+    numbers = [n + (165 if i % 2 else 0) for i, length in enumerate(lengths) for n in range(length)]
+    known = check_video(video(tmp_path / "a.mp4", numbers, g="10"))
+    ends = list(accumulate(lengths))
+    assert known.cuts == tuple(ends[:-1])
+    for rate, stride in ((None, 1), (None, 2), (Fraction(20), 1)):
+        found = shots(known, extent(4, stride), rate)
+        source = VideoClips(found, 4, SIZE, stride, "a stream", training=True)
+        for draw in (Draw(0, epoch, index) for epoch in range(15) for index in range(len(source))):
+            clip = shown(source.clip(draw))
+            assert max(clip) - min(clip) <= 3 * stride + 1
 
 
 def test_training_takes_clips_anywhere_in_both_directions(

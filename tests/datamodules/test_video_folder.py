@@ -1,9 +1,11 @@
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from datamodules.errors import DataError
@@ -41,16 +43,47 @@ def test_files_validated_on_are_not_trained_on(tmp_path: Path, video: Callable[.
     train, val = data.content_clips("train"), data.content_clips("val")
     assert isinstance(train, VideoClips)
     assert isinstance(val, VideoClips)
-    files = [{stretch.video.path.name for stretch in source.stretches} for source in (train, val)]
+    files = [{shot.video.path.name for shot in source.shots} for source in (train, val)]
     assert files[0] | files[1] == {"0.mp4", "1.mp4", "2.mp4"}
     assert not files[0] & files[1]
 
 
 def test_wrong_input_is_refused(tmp_path: Path, style: str) -> None:
-    with pytest.raises(ValueError, match="stride must be >= 1, got 0"):
-        VideoFolder(str(tmp_path), style, stride=0)
+    with pytest.raises(
+        ValueError, match=r"stride must be >= 1, got 0; fps must be > 0, got -1; max_lost must be in \[0, 1\], got 2"
+    ):
+        VideoFolder(str(tmp_path), style, stride=0, fps=-1, max_lost=2)
     with pytest.raises(DataError, match="absent: expected a folder"):
         VideoFolder(str(tmp_path / "absent"), style).setup()
+
+
+def test_rates_mean_what_is_written(style: str) -> None:
+    assert VideoFolder("videos", style).rate is None
+    assert VideoFolder("videos", style, fps=23.976).rate == Fraction(23976, 1000)
+    assert VideoFolder("videos", style, fps=24).rate == 24
+
+
+def test_a_rate_is_kept_whatever_the_files_have(
+    tmp_path: Path, video: Callable[..., Path], style: str, read_numbers: Callable[[NDArray[np.uint8]], list[int]]
+) -> None:
+    for number in range(3):
+        video(tmp_path / "videos" / f"{number}.mp4", range(50))  # 25 frames a second
+    data = VideoFolder(str(tmp_path / "videos"), style, size=(32, 64), frames=4, stride=2, fps=10)
+    source = data.content_clips("val")
+    assert len(source) == 2, "20 places, 7 for a clip"
+    clip = source.clip(Draw(0, 0, 1)).frames.permute(0, 2, 3, 1).numpy()
+    assert read_numbers(clip) == [17, 22, 27, 32], "shown at 0.7, 0.9, 1.1 and 1.3 s"
+
+
+def test_lost_files_are_counted_before_training(tmp_path: Path, video: Callable[..., Path], style: str) -> None:
+    for number in range(2):
+        video(tmp_path / "videos" / f"{number}.mp4", range(9))
+    (tmp_path / "videos" / "ruin.mp4").write_bytes(b"ruin" * 100)
+    VideoFolder(str(tmp_path / "videos"), style, max_lost=0.4).prepare_data()
+    strict = VideoFolder(str(tmp_path / "videos"), style, max_lost=0.3)
+    for start in (strict.prepare_data, strict.setup):
+        with pytest.raises(DataError, match=r"at most 30% of the videos unreadable, got 1 of 3: ruin\.mp4"):
+            start()
 
 
 @pytest.mark.shared
@@ -66,7 +99,7 @@ def test_a_real_folder_with_awkward_and_broken_files_trains(
     data = VideoFolder(str(tmp_path / "videos"), str(shared / "styles"), size=(32, 32), frames=4, workers=0, batch_size=4)
     data.setup()
     assert len(said) == 1
-    assert "18 of 28 videos usable" in said[0]
+    assert "16 of 28 videos usable" in said[0]
     for name in ("corrupted.mp4", "truncated_partial_file.mp4", "zero_length.webm", "rotation_90_one_frame.mp4"):
         assert name in said[0]
     for split in ("train", "val"):

@@ -1,75 +1,115 @@
 import os
-import shutil
+import subprocess
+import sys
 from collections.abc import Callable
-from itertools import islice
+from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from datamodules.decode import DecordReader, open_indexed, read_frames
+from datamodules import video_index
 from datamodules.errors import DataError
-from datamodules.frames import open_video
-from datamodules.video_index import check_video, usable_videos
-
-Numbers = Callable[[NDArray[np.uint8]], list[int]]
-
-# Files on which Decord returns wrong frames (or wrong colours), by what makes them so.
-WRONG = {
-    "open groups of pictures.mp4": {"x264-params": "open-gop=1:keyint=8:bframes=3:b-adapt=0:scenecut=0"},
-    "default x265.mp4": {"codec": "libx265", "x265-params": "keyint=8:min-keyint=8:log-level=none"},
-    "transport stream.ts": {"g": "8"},
-    "ten bits.mp4": {"pixels": "yuv420p10le", "g": "8"},
-}
-RIGHT = {
-    "closed groups.mp4": {"g": "8", "bf": "2"},
-    "closed x265.mp4": {"codec": "libx265", "x265-params": "keyint=8:open-gop=0:log-level=none"},
-    "full colour.mp4": {"pixels": "yuv444p", "g": "8"},
-    "lossless.mkv": {"codec": "ffv1", "pixels": "bgr0"},
-}
+from datamodules.video_index import known_videos, main, usable_videos
+from datamodules.videos import Video
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_files_that_decord_gets_wrong_are_recognised_and_read_right(
-    tmp_path: Path, video: Callable[..., Path], read_numbers: Numbers, name: str
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(video_index, "say", lines.append)
+    return lines
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are checked, as nothing is remembered of them."""
+    names: list[str] = []
+    given = video_index.check_files
+
+    def counted(sizes: dict[Path, int]):  # type: ignore[no-untyped-def]
+        names.extend(path.name for path in sizes)
+        return given(sizes)
+
+    monkeypatch.setattr(video_index, "check_files", counted)
+    return names
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, record: Callable[..., Video]) -> Callable[..., Path]:
+    """A folder of which this is known: videos of so many frames and with such cuts, or errors."""
+
+    def build(**files: Video | DataError) -> Path:
+        known = {tmp_path / name: found for name, found in files.items()}
+        monkeypatch.setattr(video_index, "list_files", lambda folder, kinds: list(known))
+        monkeypatch.setattr(video_index, "known_videos", lambda paths: known)
+        return tmp_path
+
+    return build
+
+
+def test_a_file_is_checked_once_and_known_to_the_next_process(
+    tmp_path: Path, video: Callable[..., Path], checked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = video(tmp_path / name, range(40), **WRONG[name])
-    assert check_video(path) == (path, 40, "in order")
-    for first in (0, 7, 9, 33):
-        assert read_numbers(read_frames(path, range(first, first + 7), "in order")) == list(range(first, first + 7))
+    paths = [video(tmp_path / name, range(8)) for name in ("a.mp4", "b.ts")]
+    (tmp_path / "c.mp4").write_text("no video")
+    paths.append(tmp_path / "c.mp4")
+    first = known_videos(paths)
+    assert sorted(checked) == ["a.mp4", "b.ts", "c.mp4"]
+    assert list(first) == paths
+    for forget in (False, True):
+        if forget:
+            monkeypatch.setattr(video_index, "_known", {})
+        again = known_videos(paths)
+        assert [again[path] for path in paths[:2]] == [first[path] for path in paths[:2]]
+        assert str(again[paths[2]]) == str(first[paths[2]])
+    assert len(checked) == 3
+    video(paths[0], range(9))
+    os.utime(paths[0], ns=(0, 0))
+    assert len(known_videos(paths)[paths[0]].ticks) == 9  # type: ignore[union-attr]
+    assert checked[3:] == ["a.mp4"]
 
 
-@pytest.mark.parametrize("name", ["open groups of pictures.mp4", "default x265.mp4", "transport stream.ts"])
-def test_decord_does_get_them_wrong(tmp_path: Path, video: Callable[..., Path], read_numbers: Numbers, name: str) -> None:
-    # Should this ever fail, Decord has improved and the slow reading is no longer needed.
-    reader = DecordReader(video(tmp_path / name, range(40), **WRONG[name]))
-    assert any(read_numbers(reader.read([first])) != [first] for first in (39, 30, 20, 10, 0))
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_files_that_decord_gets_right_are_read_by_it(
-    tmp_path: Path, video: Callable[..., Path], read_numbers: Numbers, name: str
+def test_spoilt_memories_are_made_again(
+    tmp_path: Path, video: Callable[..., Path], checked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = video(tmp_path / name, range(40), **RIGHT[name])
-    assert check_video(path) == (path, 40, "decord")
-    for first in np.random.default_rng(0).integers(34, size=30):
-        assert read_numbers(read_frames(path, range(first, first + 7), "decord")) == list(range(first, first + 7))
+    path = video(tmp_path / "a.mp4", range(8))
+    monkeypatch.setattr(video_index, "remembered", lambda *file: {"video": {"something": "else"}})
+    assert isinstance(known_videos([path])[path], Video)
+    assert checked == ["a.mp4"]
 
 
-def test_a_changed_file_is_checked_anew(tmp_path: Path, video: Callable[..., Path]) -> None:
-    path = video(tmp_path / "a.mp4", range(5))
-    assert check_video(path).frames == 5
-    video(path, range(9))
-    os.utime(path, ns=(0, 0))
-    assert check_video(path).frames == 9
+def test_a_crash_is_named_and_not_remembered(
+    tmp_path: Path, video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = video(tmp_path / "a.mp4", range(8))
+    given = video_index.check_files
+    monkeypatch.setattr(video_index, "check_files", lambda sizes: [(path, {"died": "SIGSEGV"}) for path in sizes])
+    assert "got one that crashes the check (SIGSEGV)" in str(known_videos([path])[path])
+    monkeypatch.setattr(video_index, "check_files", given)
+    assert isinstance(known_videos([path])[path], DataError), "not twice in the same process"
+    monkeypatch.setattr(video_index, "_known", {})
+    assert isinstance(known_videos([path])[path], Video)
+
+
+def test_a_cache_folder_that_cannot_be_written_to_is_said_and_harmless(
+    tmp_path: Path, video: Callable[..., Path], checked: list[str], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = video(tmp_path / "a.mp4", range(8))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(path))
+    for _ in range(2):
+        assert isinstance(known_videos([path])[path], Video)
+    assert len(checked) == len(said) == 1
+    assert "the cache folder cannot be written to" in said[0]
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    found = known_videos([tmp_path / "a.mp4"])[tmp_path / "a.mp4"]
+    assert "expected a file that can be read, got No such file" in str(found)
 
 
 def test_files_too_short_or_unreadable_are_left_out_with_their_reasons(
-    tmp_path: Path, video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, video: Callable[..., Path], said: list[str]
 ) -> None:
-    said: list[str] = []
-    monkeypatch.setattr("datamodules.video_index.say", said.append)
     good = [video(tmp_path / name, range(8)) for name in ("a.mp4", "below/-b.mp4")]
     video(tmp_path / "short.mp4", range(6))
     (tmp_path / "text.mp4").write_text("no video")
@@ -77,64 +117,92 @@ def test_files_too_short_or_unreadable_are_left_out_with_their_reasons(
         videos = usable_videos(tmp_path, 7)
         assert [(video.path, video.frames) for video in videos] == [(path, 8) for path in sorted(good)]
     assert len(said) == 1, "the same line is said once"
-    assert "2 of 4 videos usable, 16 frames" in said[0]
-    assert "short.mp4 (6 frames of 7)" in said[0]
-    assert "text.mp4 (expected a video file" in said[0]
+    assert "2 of 4 videos usable, 16 frames in 2 shots; left out: text.mp4 (expected a video file" in said[0]
+    assert said[0].endswith("short.mp4 (6 frames at a stretch of 7)")
 
 
-def test_a_folder_with_nothing_usable_is_refused(tmp_path: Path, video: Callable[..., Path]) -> None:
+def test_what_is_short_or_slow_is_counted(
+    given: Callable[..., Path], record: Callable[..., Video], tmp_path: Path, said: list[str]
+) -> None:
+    folder = given(
+        a=record(tmp_path / "a", 200, "pyav", cuts=(50, 53, 60)),
+        b=record(tmp_path / "b", 90, "pyav"),
+        c=record(tmp_path / "c", 300, "pyav", entries=(0, 100)),
+        d=record(tmp_path / "d", 20, cuts=(10,)),
+    )
+    assert [video.path.name for video in usable_videos(folder, 7)] == list("abcd")
+    assert said == [
+        f"{folder}: 4 of 4 videos usable, 610 frames in 8 shots; shots shorter than a clip, not used: 1 with 3 frames; "
+        "slow, as read from their beginning each time: 1 (convert to H.264 with key frames)"
+    ]
+    assert [video.path.name for video in usable_videos(folder, 11)] == list("abc")
+    assert "left out: d (10 frames at a stretch of 11)" in said[1]
+    assert [video.path.name for video in usable_videos(folder, 36, Fraction(5))] == ["c"], "they are of 25 frames a second"
+
+
+def test_a_folder_with_nothing_usable_is_refused(
+    tmp_path: Path, given: Callable[..., Path], record: Callable[..., Video]
+) -> None:
     with pytest.raises(DataError, match="none: no video files"):
         usable_videos(tmp_path, 3)
-    video(tmp_path / "a.mp4", range(2))
-    with pytest.raises(DataError, match=r"at least 3 frames, got none: a\.mp4 \(2 frames of 3\)"):
-        usable_videos(tmp_path, 3)
+    folder = given(a=record(tmp_path / "a", 9, cuts=(2, 5)))
+    with pytest.raises(
+        DataError, match=r"at least 5 frames without a cut, got none: left out: a \(4 frames at a stretch of 5\)"
+    ):
+        usable_videos(folder, 5)
 
 
-def test_a_folder_that_is_mostly_unreadable_is_refused(tmp_path: Path, video: Callable[..., Path]) -> None:
-    good = video(tmp_path / "a.mp4", range(3))
-    for name in ("b.mp4", "c.mp4"):
-        (tmp_path / name).write_bytes(good.read_bytes()[:300])
-    with pytest.raises(DataError, match="2 of 3 unreadable"):
-        usable_videos(tmp_path, 3)
+@pytest.mark.parametrize("lost", [0, 1, 2, 3])
+def test_no_more_may_be_lost_than_was_said(
+    tmp_path: Path, given: Callable[..., Path], record: Callable[..., Video], lost: int
+) -> None:
+    error = DataError("x", "a video", "a ruin", "repair it")
+    folder = given(**{f"v{n}": error if n < lost else record(tmp_path / f"v{n}", 9) for n in range(4)})
+    for most in (0, 0.24, 0.25, 0.5, 0.6, 0.75, 1):
+        if lost / 4 > most:
+            match = rf"at most {most:.0%} of the videos unreadable, got {lost} of 4: v0 \(expected a video, got a ruin\)"
+            with pytest.raises(DataError, match=match):
+                usable_videos(folder, 3, max_lost=most)
+        else:
+            assert len(usable_videos(folder, 3, max_lost=most)) == 4 - lost
 
 
-def test_a_picture_size_that_changes_is_refused(tmp_path: Path, video: Callable[..., Path]) -> None:
-    # Concatenated streams of two sizes: a real one comes from a television recording.
-    small = video(tmp_path / "small.ts", range(4), codec="mpeg2video")
-    large = video(tmp_path / "large.ts", range(4), codec="mpeg2video", size=(64, 96))
-    both = tmp_path / "both.ts"
-    with both.open("wb") as file:
-        for part in (small, large):
-            with part.open("rb") as source:
-                shutil.copyfileobj(source, file)
-    with pytest.raises(DataError):
-        check_video(both)
+def test_of_many_left_out_some_are_named(
+    tmp_path: Path, given: Callable[..., Path], record: Callable[..., Video], said: list[str]
+) -> None:
+    files = {f"v{n}": DataError("x", "a video", "a ruin", "repair it") for n in range(50)}
+    usable_videos(given(**files, good=record(tmp_path / "good", 9)), 3, max_lost=1)
+    assert said[0].endswith("v19 (expected a video, got a ruin); and 30 more")
 
 
-@pytest.mark.shared
-@pytest.mark.parametrize(
-    "name",
-    ["video_90.mov", "h265_video.mp4", "MOV00006.3gp", "h264_10bits.mp4", "one_pixel.mp4", "av1_video.mkv"],
-)
-def test_awkward_real_videos_are_read_right(shared: Path, name: str) -> None:
-    path = shared / "videos" / name
-    video = check_video(path)
-    with open_video(path, stream="best") as opened:
-        in_order = [frame.rgb[::4, ::4].astype(int) for frame in opened]
-    assert len(in_order) == video.frames
-    draws = np.random.default_rng(0)
-    for first in draws.integers(max(1, video.frames - 3), size=6):
-        run = range(first, min(first + 3, video.frames))
-        for frame, number in zip(read_frames(path, run, video.decoder), run, strict=True):
-            # Decord rounds its conversion to RGB more coarsely.
-            assert np.abs(frame[::4, ::4] - in_order[number]).mean() < 1.5, number
+def test_the_list_names_every_file(tmp_path: Path, video: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    video(tmp_path / "a.mp4", range(8))
+    video(tmp_path / "b.ts", range(8))
+    (tmp_path / "c.mp4").touch()
+    main(str(tmp_path))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("8 frames in 0.28 s (even), 1 shots, rotation 0, read by decord")
+    assert "h264 in mpegts" in lines[1]
+    assert lines[1].endswith("read by in order")
+    assert lines[2].endswith("c.mp4: expected a video file, got an empty file; copy it again")
 
 
-@pytest.mark.shared
-def test_a_fresh_reader_decodes_right_what_depends_on_the_first_frame(shared: Path) -> None:
-    # Written by an x264 whose 4:4:4 needs to be decoded differently; only its first frame says so.
-    path, number = shared / "videos" / "cockatoo.mp4", 77
-    frame = open_indexed(path).read([number])[0]
-    with open_video(path) as opened:
-        right = next(islice(opened, number, None)).rgb
-    assert np.abs(frame[::4, ::4].astype(int) - right[::4, ::4]).mean() < 1.5
+def test_a_script_without_a_guard_runs_once(tmp_path: Path, video: Callable[..., Path]) -> None:
+    video(tmp_path / "videos" / "a.mp4", range(8))
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\nfrom datamodules.video_index import usable_videos\n"
+        "print('once', len(usable_videos(Path('videos'), 3)))\n"
+    )
+    root = str(Path(video_index.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": root},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout == "once 1\n"
+    assert done.stderr.endswith("videos: 1 of 1 videos usable, 8 frames in 1 shots\n")
