@@ -1,100 +1,19 @@
-"""The LightningDataModule all sources share: unpaired samples, exact sampling, loaders, and the work done on the device."""
+"""The LightningDataModule all sources share: loaders, and the work done on the device."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, cast
 
-import cv2
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batch import ClipBatch, Clips, collate
+from datamodules.failures import Failures
+from datamodules.loading import ClipLoader, single_thread
 from datamodules.random import Draw, rng
+from datamodules.sampling import DrawSampler, Unpaired, Validation
+from datamodules.source import ClipSource, Split
 from datamodules.transforms import ClipTransform
-
-Split = Literal["train", "val"]
-
-
-class ClipSource(ABC):
-    """One domain: clips by number. Must be picklable and open nothing before its first clip."""
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """Number of different clips, >= 1."""
-
-    @abstractmethod
-    def clip(self, draw: Draw) -> Clips:
-        """Clip number ``draw.index``: frames ``(T, 3, H, W)`` uint8, all of one size, with flow where it is known.
-
-        Whatever is random comes from ``rng(draw.seed, <stream>, draw.epoch, draw.index)``.
-        """
-
-
-class Unpaired(Dataset[ClipBatch]):
-    """Joins a content clip and an independently chosen style clip. Indexed by ``Draw``; ``length`` samples an epoch."""
-
-    def __init__(self, content: ClipSource, style: ClipSource, length: int) -> None:
-        self.content, self.style, self.length = content, style, length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, draw: Draw) -> ClipBatch:
-        clips = []
-        for name, source in (("content", self.content), ("style", self.style)):
-            # Every clip of a domain is used equally often: pass after pass, each in a new order.
-            turn, place = divmod(draw.epoch * self.length + draw.index, len(source))
-            index = int(rng(draw.seed, f"{name} order", turn).permutation(len(source))[place])
-            # The epoch given on counts passes through the source, so that no two passes draw alike.
-            clips.append(source.clip(Draw(draw.seed, turn, index)))
-        return ClipBatch(*clips)
-
-
-class DrawSampler(Sampler[Draw]):
-    """Names the samples of an epoch, those of this rank only.
-
-    Global batch b holds samples b * ranks * batch_size and on; each rank takes its run of ``batch_size``. An incomplete last
-    batch is left out.
-    """
-
-    def __init__(self, seed: int, length: int, batch_size: int, rank: int = 0, ranks: int = 1) -> None:
-        self.seed, self.batch_size, self.rank, self.ranks = seed, batch_size, rank, ranks
-        self.batches = length // (batch_size * ranks)
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning at the start of each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.batches * self.batch_size
-
-    def __iter__(self) -> Iterator[Draw]:
-        for batch in range(self.batches):
-            first = (batch * self.ranks + self.rank) * self.batch_size
-            for index in range(first, first + self.batch_size):
-                yield Draw(self.seed, self.epoch, index)
-
-
-class Validation(Dataset[ClipBatch]):
-    """The same samples every time: content clip i with style clip i, as index alone decides."""
-
-    def __init__(self, content: ClipSource, style: ClipSource, seed: int) -> None:
-        self.content, self.style, self.seed = content, style, seed
-
-    def __len__(self) -> int:
-        return len(self.content)
-
-    def __getitem__(self, index: int) -> ClipBatch:
-        return ClipBatch(
-            self.content.clip(Draw(self.seed, 0, index)), self.style.clip(Draw(self.seed, 0, index % len(self.style)))
-        )
-
-
-def _single_thread(worker: int) -> None:
-    # A forked OpenCV waits for ever for the threads of its parent; and workers are the parallelism here.
-    cv2.setNumThreads(0)
 
 
 def unmet(*rules: tuple[str, object, str, bool]) -> list[str]:
@@ -114,6 +33,7 @@ class ClipDataModule(LightningDataModule, ABC):
         flip: probability of a horizontal flip.
         jitter: strength of the random change of brightness, contrast, saturation and hue of the content, in [0, 1].
         batches_per_epoch: batches in an epoch of one device; 0 takes every content clip once.
+        max_failed: largest share of the clips of a domain that may prove unreadable while training, in [0, 1].
 
     Raises:
         ValueError: options out of range, all of them in one message.
@@ -129,6 +49,7 @@ class ClipDataModule(LightningDataModule, ABC):
         flip: float = 0.5,
         jitter: float = 0.2,
         batches_per_epoch: int = 0,
+        max_failed: float = 0.05,
     ) -> None:
         super().__init__()
         problems = unmet(
@@ -140,13 +61,14 @@ class ClipDataModule(LightningDataModule, ABC):
             ("flip", flip, "a probability", 0 <= flip <= 1),
             ("jitter", jitter, "in [0, 1]", 0 <= jitter <= 1),
             ("batches_per_epoch", batches_per_epoch, ">= 0", batches_per_epoch >= 0),
+            ("max_failed", max_failed, "in [0, 1]", 0 <= max_failed <= 1),
         )
         problems += self.problems()
         if problems:
             raise ValueError(f"{type(self).__name__}: " + "; ".join(problems))
         self.size, self.frames, self.batch_size, self.workers, self.seed = size, frames, batch_size, workers, seed
         self.batches_per_epoch = batches_per_epoch
-        self.transform = ClipTransform(size, flip, jitter)
+        self.transform, self.failures = ClipTransform(size, flip, jitter), Failures(max_failed)
 
     def problems(self) -> list[str]:
         """What is wrong with a source's own options. It stores them before it calls this class's constructor."""
@@ -174,10 +96,20 @@ class ClipDataModule(LightningDataModule, ABC):
             self.train = Unpaired(content, style, batches * self.batch_size * ranks)
             self.val = Validation(self.content_clips("val"), self.style_clips("val"), self.seed)
 
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Names of the styles, by the ids that batches carry; known after ``setup``."""
+        return self.train.style.styles
+
+    def batches_done(self) -> int:
+        """Training batches each device has worked on, before a resume as well; those fetched ahead do not count."""
+        # Lightning's own total_batch_idx counts a batch twice that was fetched before a checkpoint and worked on after it.
+        return cast(Any, self.trainer).fit_loop.epoch_loop.batch_progress.total.processed if self.trainer else 0
+
     def train_dataloader(self) -> DataLoader[ClipBatch]:
-        """Batches of the training split, reproducible for any number of workers."""
+        """Batches of the training split, reproducible for any number of workers; after a resume those not worked on yet."""
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = DrawSampler(self.seed, len(self.train), self.batch_size, rank, ranks)
+        sampler = DrawSampler(self.seed, len(self.train), self.batch_size, rank, ranks, self.batches_done)
         return self._loader(self.train, sampler=sampler, persistent_workers=self.workers > 0)
 
     def val_dataloader(self) -> DataLoader[ClipBatch]:
@@ -185,24 +117,28 @@ class ClipDataModule(LightningDataModule, ABC):
         return self._loader(self.val)
 
     def _loader(self, dataset: Dataset[ClipBatch], **options: Any) -> DataLoader[ClipBatch]:
-        return DataLoader(
+        return ClipLoader(
             dataset,
             batch_size=self.batch_size,
             num_workers=self.workers,
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=_single_thread,
+            worker_init_fn=single_thread,
             **options,
         )
 
     def on_after_batch_transfer(self, batch: ClipBatch, dataloader_idx: int) -> ClipBatch:
-        """On the device: uint8 to float, then, in training, one random change for each clip."""
+        """On the device: uint8 to float, then, in training, one random change for each clip.
+
+        Raises:
+            DataError: more clips than ``max_failed`` allows could not be read.
+        """
+        self.failures.take(batch.failed)
         training = self.trainer is not None and self.trainer.training
-        step = self.trainer.fit_loop.total_batch_idx + 1 if self.trainer and training else 0
-        rank = self.trainer.global_rank if self.trainer else 0
-        clips = []
-        for name, domain in (("content", batch.content), ("style", batch.style)):
-            first, count = rank * self.batch_size, domain.frames.shape[0]
-            draws = [rng(self.seed, f"{name} transform", step, first + i) for i in range(count)] if training else None
-            clips.append(self.transform(domain, draws, colour=name == "content"))
-        return ClipBatch(*clips)
+        draws = batch.draws if training else None
+        content = self._changed("content", batch.content, draws)
+        return batch._replace(content=content, style=self._changed("style", batch.style, draws))
+
+    def _changed(self, domain: str, clips: Clips, draws: tuple[Draw, ...] | None) -> Clips:
+        sources = None if draws is None else [rng(seed, f"{domain} transform", epoch, index) for seed, epoch, index in draws]
+        return self.transform(clips, sources, colour=domain == "content")

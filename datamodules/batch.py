@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
+
+from datamodules.random import Draw
 
 
 class Clips(NamedTuple):
@@ -27,11 +30,30 @@ class Clips(NamedTuple):
     visible: Tensor | None = None
 
 
+class Failure(NamedTuple):
+    """A clip that could not be read: one ``number`` of the ``clips`` of a domain, the file at fault and why."""
+
+    domain: str
+    number: int
+    clips: int
+    path: str
+    reason: str
+
+
 class ClipBatch(NamedTuple):
-    """What a loader yields: unpaired clips of the two domains."""
+    """What a loader yields: unpaired clips of the two domains.
+
+    Shape:
+        - style_id: ``(B,)`` int64, which of the data module's ``styles`` each style clip shows; None where nobody counts them
+        - draws: B names, from which all that is random about each sample follows
+        - failed: the clips that others stand in for here
+    """
 
     content: Clips
     style: Clips
+    style_id: Tensor | None = None
+    draws: tuple[Draw, ...] = ()
+    failed: tuple[Failure, ...] = ()
 
 
 def stack(clips: list[Clips]) -> Clips:
@@ -46,13 +68,21 @@ def stack(clips: list[Clips]) -> Clips:
     flow = [clip.flow for clip in clips if clip.flow is not None]
     visible = [clip.visible for clip in clips if clip.visible is not None]
     known = len(flow) == len(visible) == len(clips)
+    # In a worker this writes straight into the memory it shares with the trainer.
     return Clips(
-        torch.stack([clip.frames for clip in clips]),
-        torch.stack(flow) if known else None,
-        torch.stack(visible) if known else None,
+        default_collate([clip.frames for clip in clips]),
+        default_collate(flow) if known else None,
+        default_collate(visible) if known else None,
     )
 
 
 def collate(samples: list[ClipBatch]) -> ClipBatch:
-    """Stack the two domains of a list of samples."""
-    return ClipBatch(stack([s.content for s in samples]), stack([s.style for s in samples]))
+    """Stack the samples of a batch."""
+    ids = [sample.style_id for sample in samples if sample.style_id is not None]
+    return ClipBatch(
+        stack([sample.content for sample in samples]),
+        stack([sample.style for sample in samples]),
+        torch.stack(ids) if len(ids) == len(samples) else None,
+        tuple(draw for sample in samples for draw in sample.draws),
+        tuple(failure for sample in samples for failure in sample.failed),
+    )

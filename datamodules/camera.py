@@ -108,7 +108,7 @@ def render(texture: NDArray[np.uint8], homographies: Array, size: tuple[int, int
         cv2.warpPerspective(texture, reduce @ homography, size[::-1], flags=flags, borderMode=cv2.BORDER_REFLECT)
         for homography in homographies
     ]
-    return np.stack(frames).astype(np.uint8)
+    return np.stack(frames).astype(np.uint8, copy=False)
 
 
 def backward_flow(homographies: Array, size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -117,10 +117,20 @@ def backward_flow(homographies: Array, size: tuple[int, int]) -> tuple[NDArray[n
     Returns:
         flow ``(T - 1, 2, H, W)`` in pixels, x first, and visible ``(T - 1, 1, H, W)`` in {0, 1}.
     """
-    grid = pixels(size)
-    earlier = [project(np.linalg.inv(a) @ b, grid) for a, b in pairwise(homographies)]
-    flow = np.array([(q - grid).transpose(2, 0, 1) for q in earlier], dtype=np.float32).reshape(-1, 2, *size)
-    visible = np.array([inside(q, size)[None] for q in earlier], dtype=np.uint8).reshape(-1, 1, *size)
+    height, width = size
+    flow = np.empty((len(homographies) - 1, 2, height, width), dtype=np.float32)
+    visible = np.empty((len(homographies) - 1, 1, height, width), dtype=np.uint8)
+    x, y = np.arange(width), np.arange(height)[:, None]
+    u, v, w = np.empty((3, height, width))
+    for t, (a, b) in enumerate(pairwise(homographies)):
+        # As ``project`` on all pixels, without a grid of points: a row and a column added up take a third of the time.
+        for values, row in zip((u, v, w), np.linalg.inv(a) @ b, strict=True):
+            np.add(row[0] * x + row[2], row[1] * y, out=values)
+        u /= w
+        v /= w
+        visible[t, 0] = (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
+        np.subtract(u, x, out=flow[t, 0], casting="same_kind")
+        np.subtract(v, y, out=flow[t, 1], casting="same_kind")
     return flow, visible
 
 

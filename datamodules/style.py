@@ -1,9 +1,12 @@
 """The style domain: pictures, put in motion by a camera so that a temporal critic has real video to look at; or videos.
 
+A folder of pictures or videos is one style. A folder of such folders is several, numbered from 0 in the order of their names.
+
 Style has no validation split: validation uses the same pictures and videos with fixed motion, because what is judged there
 is how unseen content is painted, not whether the paintings are recognised.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datamodules.base import ClipSource
 from datamodules.batch import Clips
 from datamodules.camera import backward_flow, random_motion, render
 from datamodules.errors import DataError
@@ -20,6 +22,7 @@ from datamodules.folder import PICTURES, VIDEOS, list_files
 from datamodules.image_files import read_image, refuse_damaged
 from datamodules.random import Draw, rng
 from datamodules.resize import channels_first
+from datamodules.source import ClipSource
 from datamodules.video_clips import StyleVideos
 
 # The camera sees at least half of a picture, so finer detail than this many frame pixels per side is never shown.
@@ -66,8 +69,34 @@ def _texture(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(picture, shape, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def style_source(path: str | Path, frames: int, size: tuple[int, int]) -> ClipSource:
-    """Clips of the pictures or of the videos in a folder, whichever it holds.
+class Styles(ClipSource):
+    """Several styles, each shown equally often, however many clips it has.
+
+    Args:
+        sources: of each style, by its name; ids count them in this order.
+    """
+
+    def __init__(self, sources: Mapping[str, ClipSource]) -> None:
+        self.styles, self.sources = tuple(sources), list(sources.values())
+        self.most = max(len(source) for source in self.sources)
+
+    def __len__(self) -> int:
+        return len(self.sources) * self.most
+
+    def style_id(self, index: int) -> int:
+        return index % len(self.sources)
+
+    def clip(self, draw: Draw) -> Clips:
+        style = self.style_id(draw.index)
+        source = self.sources[style]
+        lap, index = divmod(draw.index // len(self.sources), len(source))
+        laps = -(-self.most // len(source))
+        # The epoch given on differs with the pass, the lap within it and the style, so that no two clips are drawn alike.
+        return source.clip(Draw(draw.seed, (draw.epoch * laps + lap) * len(self.sources) + style, index))
+
+
+def style_source(path: str | Path, frames: int, size: tuple[int, int]) -> Styles:
+    """The styles in a folder: those of the folders in it, or itself.
 
     Args:
         path: of the folder.
@@ -75,9 +104,19 @@ def style_source(path: str | Path, frames: int, size: tuple[int, int]) -> ClipSo
         size: (height, width) of the frames.
 
     Raises:
-        DataError: no such folder, neither pictures nor videos, both, or unusable ones.
+        DataError: no such folder, nothing usable in it, or things mixed that do not go together.
     """
-    folder = Path(path).expanduser()
+    root = Path(path).expanduser()
+    files = list_files(root, PICTURES | VIDEOS)
+    names = sorted({file.relative_to(root).parts[0] for file in files if file.parent != root})
+    loose = sum(file.parent == root for file in files)
+    if names and loose:
+        got = f"{loose} files beside {len(names)} folders"
+        raise DataError(root, "either pictures and videos, or a folder of them for each style", got, "give each style a folder")
+    return Styles({folder.name: _one_style(folder, frames, size) for folder in ([root / name for name in names] or [root])})
+
+
+def _one_style(folder: Path, frames: int, size: tuple[int, int]) -> ClipSource:
     pictures, videos = list_files(folder, PICTURES), list_files(folder, VIDEOS)
     if pictures and videos:
         got = f"{len(pictures)} pictures and {len(videos)} videos"

@@ -66,21 +66,23 @@ class ClipTransform:
         Returns:
             The batch in float32, ``(B, T, 3, *size)``.
         """
-        frames = clips.frames.float() / 127.5 - 1
-        visible = None if clips.visible is None else clips.visible.float()
-        clips = Clips(frames, clips.flow, visible)
-        room = (frames.shape[-2] - self.size[0], frames.shape[-1] - self.size[1])
+        room = (clips.frames.shape[-2] - self.size[0], clips.frames.shape[-1] - self.size[1])
         if draws is None:
-            return crop(clips, room[0] // 2, room[1] // 2, self.size)
+            return _as_float(crop(clips, room[0] // 2, room[1] // 2, self.size))
         return stack([self._change(_take(clips, i), room, draws[i], colour) for i in range(len(draws))])
 
     def _change(self, clip: Clips, room: tuple[int, int], draws: np.random.Generator, colour: bool) -> Clips:
-        clip = crop(clip, int(draws.integers(room[0] + 1)), int(draws.integers(room[1] + 1)), self.size)
+        clip = _as_float(crop(clip, int(draws.integers(room[0] + 1)), int(draws.integers(room[1] + 1)), self.size))
         if draws.random() < self.flip:
             clip = hflip(clip)
         if colour and self.strength > 0:
             clip = clip._replace(frames=jitter(clip.frames, draws, self.strength))
         return clip
+
+
+def _as_float(clips: Clips) -> Clips:
+    visible = None if clips.visible is None else clips.visible.float()
+    return Clips(clips.frames.float() / 127.5 - 1, clips.flow, visible)
 
 
 def _take(clips: Clips, i: int) -> Clips:

@@ -38,8 +38,9 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def quiet_and_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs nothing in the repository's own folders, asks no server, and silences Lightning's announcements."""
+    """Runs nothing in the repository's or the user's own folders, asks no server, and silences Lightning's announcements."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]

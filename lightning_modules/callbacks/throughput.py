@@ -1,4 +1,4 @@
-"""How fast training runs, and how much of that time it waits for data."""
+"""How fast training runs, how much of that time it waits for data, and how many clips could not be read."""
 
 from time import perf_counter
 from typing import Any, cast
@@ -12,9 +12,9 @@ from lightning_modules.base import StyleMethod
 class Throughput(Callback):
     """Logs ``throughput/steps_per_second``, ``clips_per_second`` (both counted over all devices) and ``waiting`` (a share).
 
-    The time from the end of one batch to the start of the next is waiting: the loader's, and the little that is done between
-    batches. Must stand first among the callbacks, so that their work counts as work. The first batch, which warms up, does not
-    count.
+    Waiting is the time spent in the loader, as it says itself; what moves and changes a batch afterwards is work. The first
+    batch, which warms up, does not count. ``data/replaced`` is how many clips, over all devices and since this process began,
+    stand in for others that could not be read.
 
     Args:
         every: batches between two measurements, >= 1.
@@ -22,38 +22,35 @@ class Throughput(Callback):
 
     def __init__(self, every: int = 10) -> None:
         self.every = every
-        self.started = self.ended = self.waited = 0.0
-        self.clips = self.step = 0
+        self.started = self.waited = 0.0
+        self.clips = self.step = self.replaced = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing is measured yet."""
-        self.ended = self.started = 0.0
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """The wait is over."""
-        if self.ended:
-            self.waited += perf_counter() - self.ended
+        self.started = 0.0
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: ClipBatch, batch_idx: int
     ) -> None:
         """Count the batch; every so often log what was measured since the last time."""
-        self.ended = perf_counter()
-        step = cast(StyleMethod, pl_module).generator_step
+        self.replaced += len(batch.failed)
+        method, waited = cast(StyleMethod, pl_module), cast(Any, trainer.train_dataloader).waited
+        step = method.generator_step
         if not self.started:
-            self.restart(step)
+            self.restart(step, waited)
             return
         self.clips += len(batch.content.frames) * trainer.world_size
-        if (batch_idx + 1) % self.every == 0:
-            seconds = self.ended - self.started
+        if (method.batches_seen + 1) % self.every == 0:  # over epochs, which may be shorter
+            seconds = perf_counter() - self.started
             rates = {
                 "steps_per_second": (step - self.step) / seconds,
                 "clips_per_second": self.clips / seconds,
-                "waiting": self.waited / seconds,
+                "waiting": (waited - self.waited) / seconds,
             }
             pl_module.log_dict({f"throughput/{name}": rate for name, rate in rates.items()})
-            self.restart(step)
+            pl_module.log("data/replaced", float(self.replaced), sync_dist=True, reduce_fx="sum")
+            self.restart(step, waited)
 
-    def restart(self, step: int) -> None:
+    def restart(self, step: int, waited: float) -> None:
         """Measure from here on."""
-        self.started, self.step, self.clips, self.waited = self.ended, step, 0, 0.0
+        self.started, self.step, self.clips, self.waited = perf_counter(), step, 0, waited

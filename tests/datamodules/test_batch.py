@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
-from datamodules.batch import ClipBatch, Clips, collate, stack
+from datamodules.batch import ClipBatch, Clips, Failure, collate, stack
+from datamodules.random import Draw
 
 
 def clip(value: int, flow: bool = True, frames: int = 3) -> Clips:
@@ -36,6 +38,33 @@ def test_collate_keeps_domains_apart() -> None:
     assert batch.style.frames[:, 0, 0, 0, 0].tolist() == [3, 4]
     assert batch.content.flow is not None
     assert batch.style.flow is None
+
+
+def sample(number: int, failed: tuple[Failure, ...] = ()) -> ClipBatch:
+    return ClipBatch(clip(number), clip(number), torch.tensor(number % 2), (Draw(0, 1, number),), failed)
+
+
+def test_collate_keeps_ids_names_and_failures_in_order() -> None:
+    lost = [Failure("style", number, 9, "a.png", "gone") for number in range(2)]
+    batch = collate([sample(3, (lost[0],)), sample(4), sample(5, (lost[1],))])
+    assert batch.style_id.tolist() == [1, 0, 1]
+    assert batch.style_id.dtype == torch.int64
+    assert batch.draws == (Draw(0, 1, 3), Draw(0, 1, 4), Draw(0, 1, 5))
+    assert batch.failed == tuple(lost)
+
+
+def test_ids_are_kept_only_if_every_sample_brings_one() -> None:
+    assert collate([sample(1), ClipBatch(clip(1), clip(1))]).style_id is None
+
+
+def test_a_worker_writes_a_batch_into_shared_memory_at_once() -> None:
+    # Otherwise each batch would be copied twice: into a stack, and from there into shared memory.
+    (batch,) = DataLoader([sample(1), sample(2)], batch_size=2, num_workers=1, collate_fn=stack_and_tell)
+    assert batch == [True, True, True]
+
+
+def stack_and_tell(samples: list[ClipBatch]) -> list[bool]:
+    return [tensor.is_shared() for tensor in stack([sample.content for sample in samples])]
 
 
 def test_clips_of_different_shapes_are_refused() -> None:

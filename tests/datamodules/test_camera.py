@@ -116,3 +116,14 @@ def test_density_and_inside_by_hand() -> None:
     assert density(np.diag([2.0, 0.5, 1]), SIZE) == pytest.approx(2)
     points = np.array([[0, 0], [63, 47], [-0.01, 5], [63.01, 5], [5, 47.01], [5, -0.01]])
     assert inside(points, SIZE).tolist() == [True, True, False, False, False, False]
+
+
+def test_flow_is_where_the_homography_takes_each_pixel() -> None:
+    # Tilted far more than a camera of ours ever is, so that the division by depth counts.
+    tilted = np.array([[1.1, 0.05, 3], [-0.04, 0.9, -2], [2e-3, -3e-3, 1]])
+    path = np.stack([np.eye(3), tilted, tilted @ tilted])
+    flow, visible = backward_flow(path, SIZE)
+    for t in range(2):
+        earlier = project(np.linalg.inv(path[t]) @ path[t + 1], pixels(SIZE))
+        np.testing.assert_allclose(flow[t], (earlier - pixels(SIZE)).transpose(2, 0, 1), atol=1e-4)
+        assert np.array_equal(visible[t, 0], inside(earlier, SIZE))

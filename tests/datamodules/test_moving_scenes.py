@@ -11,6 +11,7 @@ from torch import Tensor
 from datamodules import moving_scenes
 from datamodules.batch import ClipBatch, Clips
 from datamodules.moving_scenes import PHOTOGRAPHS, MovingScenes, PaintingScenes, PhotographScenes, painting, photograph
+from datamodules.paintings import PALETTES
 from datamodules.random import Draw
 
 SIZE = (72, 96)
@@ -34,7 +35,7 @@ def scenes(**options: object) -> MovingScenes:
 def epoch(data: MovingScenes, number: int) -> list[ClipBatch]:
     data.setup()
     loader = data.train_dataloader()
-    loader.sampler.set_epoch(number)
+    loader.sampler.done = lambda: number * loader.sampler.batches
     return list(loader)
 
 
@@ -88,7 +89,7 @@ def test_a_draw_decides_a_clip(quick: None) -> None:
 
 def test_clips_are_what_the_loader_expects(quick: None) -> None:
     (batch, *_) = epoch(scenes(batch_size=2, frames=4), 0)
-    for clips in batch:
+    for clips in (batch.content, batch.style):
         assert clips.frames.shape == (2, 4, 3, 36, 36)
         assert clips.frames.dtype == torch.uint8
         assert clips.flow.shape == (2, 3, 2, 36, 36)
@@ -101,6 +102,14 @@ def test_single_frames(quick: None) -> None:
     (batch, *_) = epoch(scenes(frames=1), 0)
     assert batch.content.frames.shape == (2, 1, 3, 36, 36)
     assert batch.content.flow.shape == (2, 0, 2, 36, 36)
+
+
+def test_palettes_are_styles_with_ids(quick: None) -> None:
+    data = scenes(palette="all", clips=12)  # all paintings
+    shown = [int(style) for batch in epoch(data, 0) for style in batch.style_id]
+    assert data.styles == tuple(PALETTES)
+    assert set(shown) == {0, 1, 2}
+    assert [data.train.style.style_id(index) for index in range(4)] == [0, 1, 2, 0]
 
 
 def test_workers_do_not_matter(quick: None) -> None:
@@ -164,14 +173,34 @@ def test_options_reach_the_clips(quick: None) -> None:
     assert len(scenes(clips=9).content_clips("train")) == 9
 
 
+def test_skies_take_their_share_of_the_training_pictures_and_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def sky(draws: np.random.Generator, size: tuple[int, int]) -> NDArray[np.uint8]:
+        drawn.append(1)
+        return np.full((*size, 3), 200, dtype=np.uint8)
+
+    monkeypatch.setattr(moving_scenes, "sky", sky)
+    for share, least, most in ((0.0, 0, 0), (0.3, 6, 18), (1.0, 40, 40)):
+        drawn.clear()
+        source = scenes(skies=share, layers=0, noise=0.0).content_clips("train")
+        clips = [source.clip(Draw(0, 0, index)) for index in range(40)]
+        assert least <= len(drawn) <= most
+        assert sum(bool((clip.frames == 200).all()) for clip in clips) == len(drawn)
+    drawn.clear()
+    scenes(skies=1.0).content_clips("val").clip(Draw(0, 0, 0))
+    assert not drawn
+
+
 def test_all_wrong_options_are_told_at_once() -> None:
     with pytest.raises(ValueError, match="MovingScenes: ") as caught:
-        scenes(layers=-1, noise=1.5, speed=-0.1, clips=0, palette="blue", batch_size=0)
+        scenes(layers=-1, noise=1.5, skies=2, speed=-0.1, clips=0, palette="blue", batch_size=0)
     told = str(caught.value)
     for problem in (
         "batch_size must be >= 1, got 0",
         "layers must be >= 0, got -1",
         "noise must be in [0, 1], got 1.5",
+        "skies must be in [0, 1], got 2",
         "speed must be >= 0, got -0.1",
         "clips must be >= 1, got 0",
         "palette must be one of night, wheat, dusk or all, got blue",

@@ -7,9 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+from datamodules.batch import Clips
 from datamodules.errors import DataError
 from datamodules.random import Draw
-from datamodules.style import StyleImages, style_source
+from datamodules.source import ClipSource
+from datamodules.style import StyleImages, Styles, style_source
 from datamodules.video_clips import StyleVideos
 from lightning_modules.ops.warp import warp
 
@@ -32,8 +34,9 @@ def pictures(tmp_path: Path) -> Path:
 
 def test_pictures_of_any_size_come_as_clips_with_exact_flow(pictures: Path) -> None:
     source = style_source(pictures, 5, SIZE)
-    assert isinstance(source, StyleImages)
+    assert isinstance(source.sources[0], StyleImages)
     assert len(source) == 3
+    assert source.styles == ("style",)
     for index in range(3):
         clip = source.clip(Draw(0, 0, index))
         assert clip.flow is not None
@@ -75,11 +78,71 @@ def test_a_fine_picture_is_seen_as_if_it_had_not_been_reduced_first(tmp_path: Pa
 def test_the_kind_of_file_decides(tmp_path: Path, video: Callable[..., Path], pictures: Path) -> None:
     video(tmp_path / "films" / "a.mp4", range(6))
     source = style_source(str(tmp_path / "films"), 3, SIZE)
-    assert isinstance(source, StyleVideos)
+    assert isinstance(source.sources[0], StyleVideos)
     assert source.clip(Draw(0, 0, 0)).frames.shape == (3, 3, *SIZE)
     video(pictures / "a.mp4", range(6))
     with pytest.raises(DataError, match="either pictures or videos, got 3 pictures and 1 videos"):
         style_source(pictures, 3, SIZE)
+
+
+def test_folders_in_a_folder_are_styles_with_ids(tmp_path: Path, video: Callable[..., Path]) -> None:
+    for name, count, colour in (("monet", 2, 40), ("hokusai", 3, 120)):
+        for number in range(count):
+            (tmp_path / name / "more").mkdir(parents=True, exist_ok=True)
+            path = tmp_path / name / ("more" if number else "") / f"{number}.png"
+            Image.new("RGB", (50, 60), (colour, 20 * number, 0)).save(path)
+    video(tmp_path / "film" / "a.mp4", range(12))
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "read.me").touch()
+    source = style_source(tmp_path, 2, SIZE)
+    assert source.styles == ("film", "hokusai", "monet")
+    assert [source.style_id(index) for index in range(6)] == [0, 1, 2, 0, 1, 2]
+    for index in range(len(source)):
+        red = int(source.clip(Draw(0, 0, index)).frames[0, 0, 0, 0])
+        assert source.style_id(index) == {120: 1, 40: 2}.get(red, 0)
+
+
+class Told(ClipSource):
+    """Says in its pixel values what it was asked for."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def clip(self, draw: Draw) -> Clips:
+        return Clips(torch.tensor([draw.epoch, draw.index]))
+
+
+@pytest.mark.parametrize("lengths", [(1,), (5,), (2, 5, 3), (4, 1)])
+def test_every_style_is_shown_equally_often_and_no_clip_twice_alike(lengths: tuple[int, ...]) -> None:
+    source = Styles({f"style {i}": Told(length) for i, length in enumerate(lengths)})
+    most, seen = max(lengths), set()
+    for epoch in range(4):
+        asked = [(source.style_id(i), *source.clip(Draw(0, epoch, i)).frames.tolist()) for i in range(len(source))]
+        for style, length in enumerate(lengths):
+            indices = [index for shown, _, index in asked if shown == style]
+            assert len(indices) == most
+            counts = [indices.count(index) for index in range(length)]
+            assert max(counts) - min(counts) <= 1
+        # Equal motion for two clips of different styles would be no better than for two of one.
+        assert len({(number, index) for _, number, index in asked}) == len(asked)
+        assert seen.isdisjoint(asked)
+        seen.update(asked)
+
+
+def test_a_single_style_draws_as_its_source_does(pictures: Path) -> None:
+    source = style_source(pictures, 2, SIZE)
+    for draw in (Draw(0, 0, 1), Draw(3, 5, 2)):
+        assert torch.equal(source.clip(draw).frames, source.sources[0].clip(draw).frames)
+
+
+def test_loose_files_beside_styles_are_refused(tmp_path: Path) -> None:
+    paint(tmp_path / "ink" / "a.png")
+    paint(tmp_path / "b.png")
+    with pytest.raises(DataError, match="a folder of them for each style, got 1 files beside 1 folders; give each style"):
+        style_source(tmp_path, 2, SIZE)
 
 
 def test_folders_without_style_are_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batch import ClipBatch, Clips, collate
+from datamodules.loading import ClipLoader
 from lightning_modules.base import StyleMethod
 from lightning_modules.generators.base import Generator
 
@@ -84,7 +85,7 @@ class TwoColoursData(LightningDataModule):
     size, frames = (8, 12), 2
 
     def train_dataloader(self) -> DataLoader[ClipBatch]:
-        return DataLoader(TwoColours(), batch_size=1, collate_fn=collate)
+        return ClipLoader(TwoColours(), batch_size=1, collate_fn=collate)
 
     val_dataloader = train_dataloader
 

@@ -1,0 +1,61 @@
+import time
+from typing import Any
+
+import cv2
+import pytest
+from lightning.pytorch.utilities.combined_loader import CombinedLoader
+from torch.utils.data import Dataset
+
+from datamodules.loading import ClipLoader, single_thread
+
+
+class Slow(Dataset[int]):
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> int:
+        time.sleep(0.05)
+        return index
+
+
+def threads(numbers: list[int]) -> list[int]:
+    return [cv2.getNumThreads()]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_waiting_is_what_batches_take_and_not_what_is_done_with_them(workers: int) -> None:
+    loader = ClipLoader(Slow(), batch_size=1, num_workers=workers, persistent_workers=workers > 0)
+    began, worked = time.perf_counter(), 0.0
+    for _ in range(2):
+        for _ in loader:
+            entered = time.perf_counter()
+            time.sleep(0.1)
+            worked += time.perf_counter() - entered
+    took = time.perf_counter() - began
+    assert loader.waited == pytest.approx(took - worked, abs=0.02)
+    if workers == 0:
+        assert loader.waited >= 8 * 0.05
+
+
+def test_workers_read_ahead_from_the_start() -> None:
+    loader = ClipLoader(Slow(), batch_size=1, num_workers=1)
+    batches = iter(loader)
+    time.sleep(1)
+    before = loader.waited
+    next(batches)
+    assert loader.waited - before < 0.05, "the first batch was there"
+
+
+def test_workers_use_one_thread() -> None:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        assert list(ClipLoader(Slow(), 4, num_workers=1, collate_fn=threads, worker_init_fn=single_thread)) == [[1]]
+        assert list(ClipLoader(Slow(), 4, num_workers=1, collate_fn=threads)) == [[3]]
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_lightning_takes_it_for_one_that_resumes() -> None:
+    loader: Any = ClipLoader(Slow())
+    assert CombinedLoader(loader)._state_dicts() == [{}]
