@@ -19,8 +19,8 @@ fit: $(VENV)/installed ## train the default method on the default data; ARGS="--
 test: $(VENV)/installed-dev ## run the tests; ARGS="tests/fit -k video" picks some
 	$(BIN)/python -m pytest -m 'not prove' -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
-prove: $(VENV)/installed-dev ## train at full length and hold the results against what the README claims (about an hour)
-	$(BIN)/python -m pytest -s -m prove tests/test_learning.py $(ARGS)
+prove: $(VENV)/installed-dev ## the long proofs, training at full length among them (hours); ARGS=tests/test_learning.py picks one
+	$(BIN)/python -m pytest -s -m prove $(ARGS)
 
 lint: $(VENV)/installed-dev ## style, types and import directions
 	$(BIN)/ruff check .

@@ -47,7 +47,7 @@ class ClipDataModule(LightningDataModule, ABC):
         workers: int = 1,
         seed: int = 0,
         flip: float = 0.5,
-        jitter: float = 0.2,
+        jitter: float = 0.3,
         batches_per_epoch: int = 0,
         max_failed: float = 0.05,
     ) -> None:

@@ -10,12 +10,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from datamodules.base import ClipDataModule, ClipSource, Split, unmet
+from datamodules.base import ClipDataModule, unmet
 from datamodules.batch import Clips
 from datamodules.camera import backward_flow, random_motion, render
 from datamodules.paintings import PALETTES, paint
 from datamodules.random import Draw, rng
 from datamodules.scenes import Layer, blob, render_scene, scene_flow
+from datamodules.skies import sky
+from datamodules.source import ClipSource, Split
 from datamodules.style import style_source
 
 # Photographs that come inside scikit-image's own package. Those of "val" are never trained on.
@@ -34,6 +36,10 @@ PHOTOGRAPHS: dict[Split, tuple[str, ...]] = {
     ),
     "val": ("chelsea", "rocket"),
 }
+
+# Share of the background that is seen at the start. In training also from close by, where photographs are smooth.
+VIEWS: dict[Split, tuple[float, float]] = {"train": (0.2, 1.0), "val": (0.45, 1.0)}
+SKY = (256, 256)
 
 
 @lru_cache(maxsize=16)
@@ -65,20 +71,29 @@ class PhotographScenes(ClipSource):
         noise: largest standard deviation of the sensor noise, as a share of full range.
         speed: of the camera, in sides of the frame per frame.
         length: number of clips, >= 1.
+        skies: share of the pictures that are skies instead of photographs.
     """
 
     def __init__(
-        self, split: Split, frames: int, size: tuple[int, int], layers: int, noise: float, speed: float, length: int
+        self,
+        split: Split,
+        frames: int,
+        size: tuple[int, int],
+        layers: int,
+        noise: float,
+        speed: float,
+        length: int,
+        skies: float = 0.0,
     ) -> None:
-        self.names, self.frames, self.size = PHOTOGRAPHS[split], frames, size
-        self.layers, self.noise, self.speed, self.length = layers, noise, speed, length
+        self.names, self.view, self.frames, self.size = PHOTOGRAPHS[split], VIEWS[split], frames, size
+        self.layers, self.noise, self.speed, self.length, self.skies = layers, noise, speed, length, skies
 
     def __len__(self) -> int:
         return self.length
 
     def clip(self, draw: Draw) -> Clips:
         draws = rng(draw.seed, "moving scene", draw.epoch, draw.index)
-        layers = [self._layer(draws, self.names[draw.index % len(self.names)], (0.45, 1.0))]
+        layers = [self._layer(draws, self.names[draw.index % len(self.names)], self.view)]
         for _ in range(int(draws.integers(self.layers + 1))):
             layer = self._layer(draws, str(draws.choice(self.names)), (0.6, 1.2))
             layers.append(self._cut(draws, layer))
@@ -89,7 +104,7 @@ class PhotographScenes(ClipSource):
         return to_clip(frames, *scene_flow(layers, self.size))
 
     def _layer(self, draws: np.random.Generator, name: str, view: tuple[float, float]) -> Layer:
-        texture = photograph(name)
+        texture = sky(draws, SKY) if draws.random() < self.skies else photograph(name)
         return Layer(texture, random_motion(draws, self.frames, self.size, texture.shape[:2], self.speed, view))
 
     def _cut(self, draws: np.random.Generator, layer: Layer) -> Layer:
@@ -108,13 +123,17 @@ class PaintingScenes(ClipSource):
         self, palettes: tuple[str, ...], count: int, frames: int, size: tuple[int, int], speed: float, seed: int
     ) -> None:
         self.palettes, self.count, self.frames, self.size, self.speed, self.seed = palettes, count, frames, size, speed, seed
+        self.styles = palettes
 
     def __len__(self) -> int:
         return self.count
 
+    def style_id(self, index: int) -> int:
+        return index % len(self.palettes)
+
     def clip(self, draw: Draw) -> Clips:
         draws = rng(draw.seed, "painting in motion", draw.epoch, draw.index)
-        texture = painting(self.seed, self.palettes[draw.index % len(self.palettes)], draw.index)
+        texture = painting(self.seed, self.palettes[self.style_id(draw.index)], draw.index)
         # Close enough to see single strokes in small frames.
         motion = random_motion(draws, self.frames, self.size, texture.shape[:2], self.speed, view=(0.4, 1.0))
         return to_clip(render(texture, motion, self.size), *backward_flow(motion, self.size))
@@ -128,6 +147,7 @@ class MovingScenes(ClipDataModule):
         palette: colours of the own paintings.
         layers: largest number of cut-out layers in front of the background, >= 0.
         noise: largest standard deviation of the sensor noise on the content, as a share of full range, in [0, 1].
+        skies: share of the pictures in training that are smooth skies instead of photographs, in [0, 1].
         speed: of the camera, as the standard deviation in sides of the frame per frame, >= 0.
         clips: number of different content clips in an epoch, >= 1.
         options: of every source, see ``ClipDataModule``.
@@ -139,11 +159,12 @@ class MovingScenes(ClipDataModule):
         palette: Literal["night", "wheat", "dusk", "all"] = "night",
         layers: int = 2,
         noise: float = 0.03,
+        skies: float = 0.2,
         speed: float = 0.015,
         clips: int = 1000,
         **options: Any,
     ) -> None:
-        self.style, self.layers, self.noise, self.speed, self.clips = style, layers, noise, speed, clips
+        self.style, self.layers, self.noise, self.skies, self.speed, self.clips = style, layers, noise, skies, speed, clips
         self.palettes = tuple(PALETTES) if palette == "all" else (palette,)
         super().__init__(**options)
 
@@ -152,13 +173,14 @@ class MovingScenes(ClipDataModule):
             ("palette", self.palettes[0], f"one of {', '.join(PALETTES)} or all", self.palettes[0] in PALETTES),
             ("layers", self.layers, ">= 0", self.layers >= 0),
             ("noise", self.noise, "in [0, 1]", 0 <= self.noise <= 1),
+            ("skies", self.skies, "in [0, 1]", 0 <= self.skies <= 1),
             ("speed", self.speed, ">= 0", self.speed >= 0),
             ("clips", self.clips, ">= 1", self.clips >= 1),
         )
 
     def content_clips(self, split: Split) -> ClipSource:
-        count = self.clips if split == "train" else 8
-        return PhotographScenes(split, self.frames, self.load_size, self.layers, self.noise, self.speed, count)
+        count, skies = (self.clips, self.skies) if split == "train" else (8, 0.0)
+        return PhotographScenes(split, self.frames, self.load_size, self.layers, self.noise, self.speed, count, skies)
 
     def style_clips(self, split: Split) -> ClipSource:
         if self.style is not None:

@@ -49,6 +49,7 @@ def plain_cyclegan(
         temporal_weight=0.0,
         palette_weight=0.0,
         texture_weight=0.0,
+        random_gram_weight=0.0,
         pool=pool,
         lr=RATE,
         critic_lr=RATE,

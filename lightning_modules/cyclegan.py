@@ -8,8 +8,9 @@ critic of clips and a temporal term. x is content, y style, G paints, F undoes i
     cycle     |F(G(x)) - x| + |G(F(y)) - y|
     identity  |G(y) - y| + |F(x) - x|
     temporal  |warp(G(x[t]), flow) - G(x[t+1])| where visible
-    palette   W1(patches of G(x), patches of y), sliced: mostly their colours
+    palette   W1(patches of G(x), patches of y), sliced, of the last few batches: mostly their colours
     texture   the same without the patches' colours, relative to the spread of y
+    random_gram  |Gram of G(x) - Gram of y| in random features
     and, off by default: known_motion, total_variation, feature_matching, content, gram
 """
 
@@ -34,6 +35,7 @@ from lightning_modules.generators.mobile import MobileGenerator
 from lightning_modules.losses.adversarial import AdversarialKind
 from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters
 from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, gram_style_loss
+from lightning_modules.losses.random_gram import Layers, random_gram_distance, random_layers
 from lightning_modules.losses.reconstruction import feature_matching, l1
 from lightning_modules.losses.temporal import known_motion, unwarped, warped
 from lightning_modules.losses.total_variation import total_variation
@@ -44,8 +46,11 @@ from lightning_modules.ops.motion import deform, random_smooth_flow
 from lightning_modules.pool import Recent
 
 SENSOR_NOISE = 2 * 2 / 255  # of the known motion's second frame: 2/255 of full range, on [-1, 1]
+LARGE_TERMS = ("palette", "texture", "random_gram")  # look at pictures at a quarter of their size
 PROJECTIONS, PATCH = 24, 7  # directions and side of the patches whose distributions are compared
-RECENT = 8  # style pictures they are compared with: those of a batch alone are too few to show all that the style has
+# Pictures whose patches make up a distribution. A batch shows neither all that the style has nor all that there is to paint:
+# alone, each dark scene would be painted with the lights of all paintings.
+RECENT = 10
 
 
 class CycleGAN(StyleMethod):
@@ -67,6 +72,7 @@ class CycleGAN(StyleMethod):
         temporal: how frames are compared: along the flow, or (for comparison; it punishes motion) at the same pixel.
         palette_weight: of the distance between the distributions of patches.
         texture_weight: of the distance between the distributions of patches without their colour.
+        random_gram_weight: of the distance between Gram matrices of random features.
         known_motion_weight: of the difference under a motion that was made up, which needs no flow.
         total_variation_weight: of the total variation of the painted frames.
         feature_matching_weight: of the difference of the image critic's mean activations.
@@ -101,14 +107,15 @@ class CycleGAN(StyleMethod):
         temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=16),
         steps: int = 250,
         adversarial: AdversarialKind = "hinge",
-        image_weight: float = 1.0,
+        image_weight: float = 0.7,
         clip_weight: float = 0.5,
         cycle_weight: float = 8.0,
         identity_weight: float = 2.0,
         temporal_weight: float = 20.0,
         temporal: Literal["warped", "unwarped"] = "warped",
-        palette_weight: float = 60.0,
-        texture_weight: float = 25.0,
+        palette_weight: float = 300.0,
+        texture_weight: float = 60.0,
+        random_gram_weight: float = 60.0,
         known_motion_weight: float = 0.0,
         total_variation_weight: float = 0.0,
         feature_matching_weight: float = 0.0,
@@ -137,8 +144,9 @@ class CycleGAN(StyleMethod):
         self.weights = {
             "image": image_weight, "clip": clip_weight if temporal_critic else 0.0, "cycle": cycle_weight,
             "identity": identity_weight, "temporal": temporal_weight, "palette": palette_weight, "texture": texture_weight,
-            "known_motion": known_motion_weight, "total_variation": total_variation_weight,
-            "feature_matching": feature_matching_weight, "content": content_weight, "gram": gram_weight,
+            "random_gram": random_gram_weight, "known_motion": known_motion_weight,
+            "total_variation": total_variation_weight, "feature_matching": feature_matching_weight,
+            "content": content_weight, "gram": gram_weight,
         }
         # fmt: on
         self.to_style, self.to_content = generator(), generator()
@@ -148,7 +156,7 @@ class CycleGAN(StyleMethod):
         self.style_clip_critic, self.content_clip_critic = (
             Critic(temporal_critic(), clip_pool, *options) if temporal_critic and clip_weight else None for _ in "yx"
         )
-        self.recent = Recent(RECENT)
+        self.recent_style, self.recent_paintings = Recent(RECENT), Recent(RECENT)
         self.extractor, self.flow = extractor and extractor(), flow and flow()
         self.rates, self.betas, self.temporal, self.seed = (lr, critic_lr), betas, temporal, seed
         self.refuse(self._problems())
@@ -181,7 +189,7 @@ class CycleGAN(StyleMethod):
 
         # Generators: deceive the critics, keep the content, move the paint with what it is painted on.
         if self.generators_turn:
-            recent, filters = self.recent(y), self.projections()
+            filters, styles, paintings = self.projections(), self.recent_style(y), self.recent_paintings(painting)
             with frozen(self.critics()):
                 loss = self.weigh(
                     {
@@ -190,8 +198,9 @@ class CycleGAN(StyleMethod):
                         "cycle": lambda: l1(self.to_content(painting), x) + l1(self.to_style(photograph), y),
                         "identity": lambda: l1(y_kept, y) + l1(x_kept, x),
                         "temporal": lambda: self.flicker(painted, content),
-                        "palette": lambda: patch_distance(painting, recent, filters),
-                        "texture": lambda: patch_distance(painting, recent, colour_blind(filters), relative=True),
+                        "palette": lambda: patch_distance(paintings, styles, filters),
+                        "texture": lambda: patch_distance(paintings, styles, colour_blind(filters), relative=True),
+                        "random_gram": lambda: random_gram_distance(paintings, styles, self.random_layers()),
                         "known_motion": lambda: self.commutes(painting, x),
                         "total_variation": lambda: total_variation(painting),
                         "feature_matching": lambda: self.matches(painting, y),
@@ -271,6 +280,10 @@ class CycleGAN(StyleMethod):
         """Fresh directions to compare patches along."""
         return random_filters(PROJECTIONS, PATCH, self.torch_generator("patches"))
 
+    def random_layers(self) -> Layers:
+        """Fresh filters to compare Gram matrices with."""
+        return random_layers(self.torch_generator("random features"))
+
     def chance(self, stream: str) -> tuple[np.random.Generator, int]:
         """What a critic's update needs of chance and time: a function of the seed and the batch alone."""
         return rng(self.seed, stream, self.batches_seen), self.batches_seen // self.accumulate
@@ -298,10 +311,9 @@ class CycleGAN(StyleMethod):
                 problems.append(f"{name} needs sides of at least {side}, got data.size {height}x{width}")
             if frames < length:
                 problems.append(f"{name} needs data.frames of at least {length}, got {frames}; or set temporal_critic to null")
-        if (self.weights["palette"] or self.weights["texture"]) and min(size) < PATCH << 2:
-            problems.append(
-                f"palette_weight and texture_weight need sides of at least {PATCH << 2}, got data.size {height}x{width}"
-            )
+        if any(self.weights[name] for name in LARGE_TERMS) and min(size) < PATCH << 2:
+            names = ", ".join(f"{name}_weight" for name in LARGE_TERMS)
+            problems.append(f"{names} need sides of at least {PATCH << 2}, got data.size {height}x{width}")
         return problems
 
     def networks(self) -> dict[str, Describable | None]:

@@ -68,7 +68,7 @@ class Recent(nn.Module):
     """The latest pictures seen, the newest last; part of ``state_dict`` like a pool's.
 
     Args:
-        size: how many pictures to keep, >= 1.
+        size: how many pictures to keep, >= 1; of a larger batch, all.
     """
 
     def __init__(self, size: int) -> None:
@@ -77,10 +77,11 @@ class Recent(nn.Module):
         self.items = torch.empty(0)
 
     def forward(self, batch: Tensor) -> Tensor:
-        """Add pictures ``(B, ...)`` and return all that are kept, ``(N, ...)``, detached."""
+        """Add pictures ``(B, ...)`` and return all that are kept, ``(N, ...)``; gradients reach those of the batch alone."""
         known = self.items.to(batch) if self.items.shape[1:] == batch.shape[1:] else batch[:0]
-        self.items = torch.cat([known, batch.detach()])[-self.size :]
-        return self.items
+        kept = torch.cat([known, batch])[-max(self.size, len(batch)) :]
+        self.items = kept.detach()
+        return kept
 
     def get_extra_state(self) -> dict[str, Tensor]:
         """What is kept."""

@@ -1,6 +1,7 @@
 """It learns: short versions of the claims, judged on photographs never trained on, with exact flow and sensor noise.
 
-``make prove`` runs the long versions: the default length, and pairs with and without the temporal terms for three seeds.
+``make prove ARGS=tests/test_learning.py`` runs the long versions: the default length, and pairs with and without the temporal
+terms for three seeds.
 """
 
 from collections.abc import Callable

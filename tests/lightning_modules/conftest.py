@@ -21,6 +21,7 @@ TINY = {
     "steps": 1000,
     "palette_weight": 0.0,  # needs pictures of 28 pixels
     "texture_weight": 0.0,
+    "random_gram_weight": 0.0,
 }
 
 

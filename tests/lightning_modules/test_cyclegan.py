@@ -25,9 +25,9 @@ from lightning_modules.ops.warp import warp
 Build = Callable[..., CycleGAN]
 Batches = Callable[..., list[ClipBatch]]
 Train = Callable[..., Trainer]
-TERMS = ["image", "clip", "cycle", "identity", "temporal", "palette", "texture", "known_motion"]
+TERMS = ["image", "clip", "cycle", "identity", "temporal", "palette", "texture", "random_gram", "known_motion"]
 TERMS += ["total_variation", "feature_matching", "content", "gram"]
-LARGE = {"palette", "texture"}  # these need pictures of 28 pixels
+LARGE = {"palette", "texture", "random_gram"}  # these need pictures of 28 pixels
 
 
 class Features(Frozen):
@@ -202,8 +202,11 @@ def test_chance_is_of_the_seed_and_the_batch_alone(cyclegan: Build) -> None:
     assert torch.equal(method.projections(), first)
     assert not torch.equal(other.projections(), first)
     assert method.chance("style")[0].random() != method.chance("content")[0].random()
+    features = method.random_layers()[0][0]
+    assert torch.equal(method.random_layers()[0][0], features)
     method.batches_seen = 1
     assert not torch.equal(method.projections(), first)
+    assert not torch.equal(method.random_layers()[0][0], features)
 
 
 # --- counting, averaging, accumulating, resuming ---
@@ -221,7 +224,12 @@ def test_accumulated_batches_are_one_larger_batch(cyclegan: Build, batches: Batc
     options |= {"n_critic": 2, "total_variation_weight": 0.1, "steps": 3, "constant": 0.0}
     whole = batches(4, size=4)
     halves = [
-        ClipBatch(*(type(clips)(*(None if part is None else part[i : i + 2] for part in clips)) for clips in batch))
+        ClipBatch(
+            *(
+                type(clips)(*(None if part is None else part[i : i + 2] for part in clips))
+                for clips in (batch.content, batch.style)
+            )
+        )
         for batch in whole
         for i in (0, 2)
     ]

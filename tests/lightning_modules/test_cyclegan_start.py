@@ -101,7 +101,7 @@ def test_clips_that_do_not_fit_are_refused_before_any_work(cyclegan: Build) -> N
         "MobileGenerator needs sides that are multiples of 4, at least 4, got data.size 10x32",
         "PatchGAN needs sides of at least 12, got data.size 10x32",
         "TemporalPatchGAN needs data.frames of at least 3, got 2; or set temporal_critic to null",
-        "palette_weight and texture_weight need sides of at least 28, got data.size 10x32",
+        "palette_weight, texture_weight, random_gram_weight need sides of at least 28, got data.size 10x32",
     ):
         assert told.count(problem) == 1
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.pool import Pool
+from lightning_modules.pool import Pool, Recent
 
 
 def numbered(first: int, count: int) -> Tensor:
@@ -91,3 +91,29 @@ def test_returns_the_type_of_the_batch() -> None:
 def test_negative_size() -> None:
     with pytest.raises(ValueError, match="got -1"):
         Pool(-1)
+
+
+def test_recent_keeps_the_latest_and_gives_gradients_to_the_new_ones_alone() -> None:
+    recent = Recent(4)
+    first, second = (numbered(i, 3).float().requires_grad_() for i in (0, 3))
+    assert torch.equal(recent(first), first)
+    kept = recent(second)
+    assert torch.equal(kept, torch.cat([first[2:], second]))
+    kept.square().sum().backward()
+    assert first.grad is None
+    assert second.grad is not None
+    assert not recent.items.requires_grad
+
+
+def test_recent_takes_all_of_a_batch_larger_than_itself() -> None:
+    recent, batch = Recent(2), numbered(0, 5)
+    assert torch.equal(recent(batch), batch)
+    assert torch.equal(recent(numbered(5, 1)), numbered(4, 2))
+
+
+def test_recent_starts_afresh_with_pictures_of_another_size_and_goes_on_after_loading() -> None:
+    recent, resumed = Recent(3), Recent(3)
+    recent(torch.zeros(2, 3, 4, 4))
+    assert torch.equal(recent(torch.ones(1, 3, 8, 8)), torch.ones(1, 3, 8, 8))
+    resumed.load_state_dict(recent.state_dict())
+    assert torch.equal(resumed(torch.zeros(1, 3, 8, 8)), recent(torch.zeros(1, 3, 8, 8)))
