@@ -140,15 +140,13 @@ class CycleGAN(StyleMethod):
         seed: int = 0,
     ) -> None:
         super().__init__(steps, n_critic, accumulate, clip, constant, average_decay)
-        # fmt: off
         self.weights = {
             "image": image_weight, "clip": clip_weight if temporal_critic else 0.0, "cycle": cycle_weight,
             "identity": identity_weight, "temporal": temporal_weight, "palette": palette_weight, "texture": texture_weight,
             "random_gram": random_gram_weight, "known_motion": known_motion_weight,
             "total_variation": total_variation_weight, "feature_matching": feature_matching_weight,
             "content": content_weight, "gram": gram_weight,
-        }
-        # fmt: on
+        }  # fmt: skip
         self.to_style, self.to_content = generator(), generator()
         self.style_average, self.content_average = averaged(self.to_style), averaged(self.to_content)
         options = (adversarial, penalty, penalty_weight, penalty_every)
