@@ -4,9 +4,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
@@ -24,7 +25,6 @@ class WorkerDiedError(RuntimeError):
 
 def _prepare(stopped: Connection) -> None:
     cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
 
     def watch() -> None:
         stopped.poll(None)  # until the parent closes the other end, or dies, which closes it too
@@ -33,10 +33,26 @@ def _prepare(stopped: Connection) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+@contextmanager
+def _born_deaf() -> Iterator[None]:
+    """Processes started here never hear Ctrl-C, not even while they begin; the parent, which decides, hears it afterwards."""
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))  # a library's thread may hear it, too
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what is started inherits it
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if heard:
+        raise KeyboardInterrupt
+
+
 def work(function: Callable[[Job], Result], jobs: Iterable[Job], processes: int) -> Generator[list[Result]]:
     """Call ``function`` for every job. Yields what was finished since, several times a second, also when that is nothing.
 
     On an error, or when the caller ends, processes stop where they are: jobs must bear that.
+    To be called from the main thread.
 
     Args:
         function: of a module, as processes are started afresh.
@@ -51,7 +67,8 @@ def work(function: Callable[[Job], Result], jobs: Iterable[Job], processes: int)
     stopped, stop = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(processes, context, initializer=_prepare, initargs=(stopped,))
     try:
-        waiting: set[Future[Result]] = {pool.submit(function, job) for job in jobs}
+        with _born_deaf():
+            waiting: set[Future[Result]] = {pool.submit(function, job) for job in jobs}
         while waiting:
             done, waiting = wait(waiting, LOOK, FIRST_COMPLETED)
             yield [future.result() for future in done]

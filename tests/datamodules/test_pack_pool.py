@@ -77,3 +77,31 @@ def alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes where Linux lists them")
+def test_ctrl_c_while_processes_begin_is_heard_by_the_parent_alone() -> None:
+    script = Path("parent.py")
+    script.write_text(
+        "import time\n"
+        "from datamodules.pack_pool import work\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        list(work(time.sleep, [60, 60], 2))\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise SystemExit(130)\n"
+    )
+    going = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    children = Path(f"/proc/{going.pid}/task/{going.pid}/children")
+    while len(children.read_text().split()) < 3:  # a resource tracker and two that are still importing
+        time.sleep(0.001)
+    os.killpg(going.pid, signal.SIGINT)
+    _, told = going.communicate(timeout=60)
+    assert going.returncode == 130, told
+    assert told == ""
