@@ -109,7 +109,8 @@ class ClipDataModule(LightningDataModule, ABC):
     def train_dataloader(self) -> DataLoader[ClipBatch]:
         """Batches of the training split, reproducible for any number of workers; after a resume those not worked on yet."""
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = DrawSampler(self.seed, len(self.train), self.batch_size, rank, ranks, self.batches_done)
+        batches = len(self.train) // (self.batch_size * ranks)
+        sampler = DrawSampler(self.seed, batches, self.batch_size, rank, ranks, self.batches_done)
         return self._loader(self.train, sampler=sampler, persistent_workers=self.workers > 0)
 
     def val_dataloader(self) -> DataLoader[ClipBatch]:

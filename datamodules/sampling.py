@@ -29,7 +29,13 @@ def _join(content: ClipSource, style: ClipSource, draw: Draw, content_draw: Draw
 
 
 class Unpaired(Dataset[ClipBatch]):
-    """Joins a content clip and an independently chosen style clip. Indexed by ``Draw``; ``length`` samples an epoch."""
+    """Joins a content clip and an independently chosen style clip. Indexed by ``Draw``, whose epoch is always 0.
+
+    Args:
+        content: the clips to be repainted.
+        style: the clips that show the style.
+        length: samples of an epoch over all ranks.
+    """
 
     def __init__(self, content: ClipSource, style: ClipSource, length: int) -> None:
         self.content, self.style, self.length = content, style, length
@@ -43,7 +49,7 @@ class Unpaired(Dataset[ClipBatch]):
 
     def _choose(self, draw: Draw, domain: str, clips: int) -> Draw:
         # Every clip of a domain is used equally often: pass after pass, each in a new order.
-        turn, place = divmod(draw.epoch * self.length + draw.index, clips)
+        turn, place = divmod(draw.index, clips)
         # The epoch given on counts passes through the source, so that no two passes draw alike.
         return Draw(draw.seed, turn, int(order(draw.seed, domain, turn, clips)[place]))
 
@@ -65,12 +71,12 @@ class Validation(Dataset[ClipBatch]):
 class DrawSampler(Sampler[Draw]):
     """Names the samples of an epoch, those of this rank only, from the first batch that is not done yet.
 
-    Global batch b holds samples b * ranks * batch_size and on; each rank takes its run of ``batch_size``. An incomplete last
-    batch is left out.
+    Samples are numbered from the beginning of the run. Global batch b holds samples b * ranks * batch_size and on; each rank
+    takes its run of ``batch_size``. So the order is the same for any number of ranks, size of batch and length of epoch.
 
     Args:
         seed: of the run.
-        length: samples of an epoch over all ranks.
+        batches: batches in an epoch of each rank.
         batch_size: samples of a batch on one rank.
         rank, ranks: which of how many.
         done: says how many batches each rank has worked on since the run began; asked when an iteration starts. It takes the
@@ -78,17 +84,17 @@ class DrawSampler(Sampler[Draw]):
     """
 
     def __init__(
-        self, seed: int, length: int, batch_size: int, rank: int = 0, ranks: int = 1, done: Callable[[], int] = lambda: 0
+        self, seed: int, batches: int, batch_size: int, rank: int = 0, ranks: int = 1, done: Callable[[], int] = lambda: 0
     ) -> None:
-        self.seed, self.batch_size, self.rank, self.ranks, self.done = seed, batch_size, rank, ranks, done
-        self.batches = length // (batch_size * ranks)
+        self.seed, self.batches, self.batch_size = seed, batches, batch_size
+        self.rank, self.ranks, self.done = rank, ranks, done
 
     def __len__(self) -> int:
         return self.batches * self.batch_size
 
     def __iter__(self) -> Iterator[Draw]:
-        epoch, begin = divmod(self.done(), self.batches)
-        for batch in range(begin, self.batches):
+        done = self.done()
+        for batch in range(done, (done // self.batches + 1) * self.batches):
             first = (batch * self.ranks + self.rank) * self.batch_size
-            for index in range(first, first + self.batch_size):
-                yield Draw(self.seed, epoch, index)
+            for number in range(first, first + self.batch_size):
+                yield Draw(self.seed, 0, number)

@@ -16,7 +16,6 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader
 
 from datamodules.batch import ClipBatch, Clips
-from datamodules.random import rng
 from fit.hardware import native_bf16
 from fit.run import trainer
 from lightning_modules.cyclegan import CycleGAN
@@ -25,6 +24,7 @@ from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.generators.base import Generator
 from lightning_modules.generators.resnet import ResNetGenerator
 from lightning_modules.pool import Pool
+from lightning_modules.slots import Slots
 
 CYCLE, IDENTITY = 10.0, 5.0  # weights, as published
 RATE, BETAS = 2e-4, (0.5, 0.999)
@@ -73,7 +73,7 @@ class EagerLoop:
         self.to_style, self.to_content = copied(method.to_style), copied(method.to_content)
         self.style_critic, self.content_critic = (copied(c.network) for c in (method.style_critic, method.content_critic))
         self.pools = [Pool(method.style_critic.pool.size) for _ in range(2)]
-        self.draws = rng(0, "pools")
+        self.steps = 0
         generators = chain(self.to_style.parameters(), self.to_content.parameters())
         critics = chain(self.style_critic.parameters(), self.content_critic.parameters())
         self.generators_adam, self.critics_adam = (Adam(parameters, RATE, BETAS) for parameters in (generators, critics))
@@ -101,9 +101,10 @@ class EagerLoop:
         self.critics_adam.zero_grad()
         sides = ((self.style_critic, painting, y), (self.content_critic, photograph, x))
         for (critic, painted, real), pool in zip(sides, self.pools, strict=True):
-            shown = pool(painted, self.draws)
+            shown = pool(painted, Slots(0, self.steps, len(painted)))
             ((critic(real) - 1).square().mean() + critic(shown).square().mean()).backward()
         self.critics_adam.step()
+        self.steps += 1
 
     def let_critics_learn(self, on: bool) -> None:
         """Whether backward passes reach the critics' weights."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning import LightningModule
@@ -14,6 +14,9 @@ from datamodules.batch import ClipBatch
 from lightning_modules.checkpoint_file import read_checkpoint
 from lightning_modules.generators.base import Generator
 from lightning_modules.ops.describe import Describable
+from lightning_modules.ops.statistics import full_precision
+from lightning_modules.pool import Memory
+from lightning_modules.slots import Slots
 
 
 class StyleMethod(LightningModule, Describable, ABC):
@@ -29,15 +32,22 @@ class StyleMethod(LightningModule, Describable, ABC):
         clip: largest norm of the gradient of an update; 0 leaves it as it is.
         constant: share of the run at the full learning rate; from there it falls linearly to 0, in [0, 1].
         average_decay: of the moving average of the generators, in [0, 1).
+        seed: of the choices made in training.
     """
 
-    def __init__(self, steps: int, n_critic: int, accumulate: int, clip: float, constant: float, average_decay: float) -> None:
+    def __init__(
+        self, steps: int, n_critic: int, accumulate: int, clip: float, constant: float, average_decay: float, seed: int = 0
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.steps, self.n_critic, self.accumulate, self.clip, self.constant = steps, n_critic, accumulate, clip, constant
-        self.average_decay = average_decay
+        self.average_decay, self.seed = average_decay, seed
         self.generator_step = 0
         self.batches_seen = 0
+        self.slowed = 1.0  # times the learning rates; alarms may lower it
+        self.skips: dict[str, int] = {}  # updates of each side left out one after the other, because a gradient was not finite
+        self.blame = ""  # what the latest of them was about
+        self.window: dict[str, list[dict[str, Tensor]]] = {}  # the terms of each side since its last update
         self.betas: tuple[float, float] = (0.5, 0.999)
         self.said: set[str] = set()
 
@@ -71,6 +81,8 @@ class StyleMethod(LightningModule, Describable, ABC):
         """Store how to build this method, however it was built, in the form ``load_from_checkpoint`` understands."""
         built = {name: None if network is None else network.describe() for name, network in self.networks().items()}
         described = self.describe()
+        if self.ranks > 1:
+            self.join_memories(checkpoint["state_dict"])
         checkpoint["hyper_parameters"] = {
             "_class_path": described["class_path"],
             "_instantiator": "lightning.pytorch.cli.instantiate_module",
@@ -78,6 +90,18 @@ class StyleMethod(LightningModule, Describable, ABC):
             **built,
             **({"init_from": None} if "init_from" in described["init_args"] else {}),
         }
+
+    def join_memories(self, state: dict[str, Any]) -> None:
+        """Put what every device remembers for its slots into one state; all devices must call this together."""
+        mine = {
+            name: {slot: [item.cpu() for item in kept] for slot, kept in module.items.items()}
+            for name, module in self.named_modules()
+            if isinstance(module, Memory)
+        }
+        everyone: list[dict[str, dict[int, list[Tensor]]]] = [{}] * self.ranks
+        torch.distributed.all_gather_object(everyone, mine)
+        for name in mine:
+            state[f"{name}._extra_state"] = {"items": {slot: kept for one in everyone for slot, kept in one[name].items()}}
 
     @property
     def size_multiple(self) -> int:
@@ -103,25 +127,60 @@ class StyleMethod(LightningModule, Describable, ABC):
         """One Adam for each side."""
         return [Adam(p, lr=lr, betas=self.betas, fused=True) for p, lr in self.parameters_of().values()]
 
-    def update(self, side: str, loss: Tensor) -> None:
-        """Backward; at the end of an accumulation window clip the gradient and take the optimizer's step."""
-        self.manual_backward(loss / self.accumulate)
+    def update(self, side: str, terms: dict[str, Tensor]) -> None:
+        """Backward of the sum of ``terms``; at the end of an accumulation window clip the gradient and take a step.
+
+        A step whose gradient is not finite is left out and counted in ``skips``; ``blame`` says what it was about.
+        """
+        self.window.setdefault(side, []).append({name: value.detach() for name, value in terms.items()})
+        self.manual_backward(torch.stack(list(terms.values())).sum() / self.accumulate)
         if (self.batches_seen + 1) % self.accumulate:
             return
         sides = self.parameters_of()
         parameters, lr = sides[side]
         optimizer = self.optimizers()[list(sides).index(side)]  # type: ignore[index]
-        if self.clip > 0:
-            nn.utils.clip_grad_norm_(parameters, self.clip)
-        for group in optimizer.param_groups:
-            group["lr"] = lr * self.rate(self.generator_step)
-        optimizer.step()
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if norm.isfinite():  # the same on all devices, whose gradients are one
+            if self.clip > 0:
+                nn.utils.clip_grads_with_norm_(parameters, self.clip, norm)
+            for group in optimizer.param_groups:
+                group["lr"] = lr * self.rate(self.generator_step) * self.slowed
+            optimizer.step()
+            self.skips[side] = 0
+        else:
+            self.skips[side] = self.skips.get(side, 0) + 1
+            self.blame = self.find_blame(side)
         optimizer.zero_grad(set_to_none=True)
+        self.window[side] = []
+
+    def find_blame(self, side: str) -> str:
+        """Which terms and which networks' gradients are not finite, on any device; all devices must ask together."""
+        terms = {name for batch in self.window[side] for name, value in batch.items() if not value.isfinite()}
+        if self.ranks > 1:
+            everyone: list[set[str]] = [set()] * self.ranks
+            torch.distributed.all_gather_object(everyone, terms)
+            terms = set().union(*everyone)
+        networks = [
+            name
+            for name, network in self.named_children()
+            if any(p.grad is not None and not p.grad.isfinite().all() for p in network.parameters())
+        ]
+        return f"{side}: {', '.join(sorted(terms)) or 'no term, but a gradient'} (gradients of {', '.join(networks)})"
 
     def rate(self, step: int) -> float:
         """Share of the learning rate at a generator step: 1, then linearly down to 0 at the end of the run."""
         constant = self.constant * self.steps
         return 1.0 if step < constant else max(0.0, (self.steps - step) / max(self.steps - constant, 1))
+
+    @property
+    def ranks(self) -> int:
+        """Devices that train together."""
+        return self._trainer.world_size if self._trainer else 1
+
+    def slots(self, size: int) -> Slots:
+        """The places in the global batch of this batch of ``size`` clips."""
+        update, part = divmod(self.batches_seen, self.accumulate)
+        return Slots(self.seed, update, size, self.global_rank, self.ranks, part, self.accumulate)
 
     @property
     def generators_turn(self) -> bool:
@@ -130,12 +189,12 @@ class StyleMethod(LightningModule, Describable, ABC):
 
     def on_train_batch_end(self, outputs: Any, batch: ClipBatch, batch_idx: int) -> None:
         """Count, and stop at the end of the run."""
-        window_ends = (self.batches_seen + 1) % self.accumulate == 0
-        if window_ends and self.generators_turn:
-            self.generator_step += 1
-            self.average()
         self.batches_seen += 1
-        self.log("step", float(self.generator_step), batch_size=1)  # what loggers call the step of this row
+        step = self.generator_step + 1  # of the generators, that this batch is part of
+        if self.batches_seen % (self.accumulate * self.n_critic) == 0:
+            self.generator_step = step
+            self.average()
+        self.log("step", float(step), batch_size=1)  # what loggers call the step of this row
         if self.generator_step >= self.steps:
             self.trainer.should_stop = True
 
@@ -144,8 +203,11 @@ class StyleMethod(LightningModule, Describable, ABC):
         """Let the averaged generators follow the trained ones."""
 
     def log_terms(self, terms: dict[str, Tensor]) -> None:
-        """Log losses, unweighted, as ``train/<term>``."""
-        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()}, batch_size=1)
+        """Log losses, unweighted, as ``train/<term>``; means over all devices."""
+        values = torch.stack([full_precision(value.detach()) for value in terms.values()])
+        if self.ranks > 1:
+            values = cast(Tensor, self.trainer.strategy.reduce(values, reduce_op="mean"))
+        self.log_dict({f"train/{name}": value for name, value in zip(terms, values, strict=True)}, batch_size=1)
 
     def say_once(self, message: str) -> None:
         """Tell the person, once."""
@@ -179,13 +241,14 @@ class StyleMethod(LightningModule, Describable, ABC):
     def clip_problems(self, size: tuple[int, int], frames: int) -> list[str]:
         """What the networks cannot take of clips of this size (height, width) and length."""
 
-    def get_extra_state(self) -> dict[str, int]:
+    def get_extra_state(self) -> dict[str, float]:
         """The counters, as part of ``state_dict``."""
-        return {"generator_step": self.generator_step, "batches_seen": self.batches_seen}
+        return {"generator_step": self.generator_step, "batches_seen": self.batches_seen, "slowed": self.slowed}
 
-    def set_extra_state(self, state: dict[str, int]) -> None:
+    def set_extra_state(self, state: dict[str, float]) -> None:
         """The reverse."""
-        self.generator_step, self.batches_seen = state["generator_step"], state["batches_seen"]
+        self.generator_step, self.batches_seen = int(state["generator_step"]), int(state["batches_seen"])
+        self.slowed = state["slowed"]
 
 
 @contextmanager

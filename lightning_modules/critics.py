@@ -2,14 +2,15 @@
 
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lightning_modules.discriminators.base import Discriminator, TemporalDiscriminator
+from lightning_modules.discriminators.norms import iterate_spectral_norm, spectral_norms
 from lightning_modules.losses.adversarial import AdversarialKind, critic_loss, generator_loss
 from lightning_modules.losses.gradient_penalty import gradient_penalty, r1_penalty
 from lightning_modules.pool import Pool
+from lightning_modules.slots import Slots
 
 Penalty = Literal["none", "gradient", "r1"]
 
@@ -39,6 +40,21 @@ class Critic(nn.Module):
         self.network, self.pool = network, Pool(pool)
         self.adversarial, self.penalty, self.weight, self.every = adversarial, penalty, weight, every
 
+    def train(self, mode: bool = True) -> "Critic":
+        """As its parent, but the spectral norm's iteration waits for ``begin_update``."""
+        super().train(mode)
+        for norm in spectral_norms(self.network):
+            norm.eval()
+        return self
+
+    def begin_update(self) -> None:
+        """One step of the spectral norm's power iteration.
+
+        Once an update (Miyato et al. 2018, algorithm 1), not with every forward pass: these are more when gradients
+        are added up over several batches, which must not make a difference.
+        """
+        iterate_spectral_norm(self.network)
+
     def problems(self) -> list[str]:
         """What does not go together."""
         found, name = [], type(self.network).__name__
@@ -65,8 +81,8 @@ class Critic(nn.Module):
         self,
         painted: Tensor,
         real: Tensor,
-        draws: np.random.Generator,
-        step: int,
+        slots: Slots,
+        stream: str = "critic",
         painted_flow: Tensor | None = None,
         real_flow: Tensor | None = None,
     ) -> Tensor:
@@ -75,20 +91,21 @@ class Critic(nn.Module):
         Args:
             painted: frames or clips in [-1, 1]; no gradient flows into them.
             real: as many of the other domain.
-            draws: source of randomness of the memory and the penalty.
-            step: counts updates, >= 0; says when the penalty is due.
+            slots: of both; their update says when the penalty is due.
+            stream: names this critic's chance, that of its memory and its penalty.
             painted_flow: of clips, where the network needs it.
             real_flow: the same for the real clips.
 
         Returns:
             A scalar.
         """
-        painted = self.pool(painted, draws)
+        painted = self.pool(painted, slots, f"{stream} pool")
         painted_logits, real_logits = self._scores(painted, real, painted_flow, real_flow)
         loss = critic_loss(self.adversarial, real_logits, painted_logits)
-        if self.penalty == "none" or self.weight == 0 or step % self.every:
+        if self.penalty == "none" or self.weight == 0 or slots.update % self.every:
             return loss
-        return loss + self.weight * self.every * self._penalty(painted, real, draws, real_flow)
+        epsilon = torch.tensor([draws.random() for draws in slots.draws(f"{stream} penalty")], dtype=torch.float64)
+        return loss + self.weight * self.every * self._penalty(painted, real, epsilon, real_flow)
 
     def _scores(
         self, painted: Tensor, real: Tensor, painted_flow: Tensor | None, real_flow: Tensor | None
@@ -99,11 +116,10 @@ class Critic(nn.Module):
         scores = self.score(torch.cat([painted, real]), flow)
         return scores[: len(painted)], scores[len(painted) :]
 
-    def _penalty(self, painted: Tensor, real: Tensor, draws: np.random.Generator, real_flow: Tensor | None) -> Tensor:
+    def _penalty(self, painted: Tensor, real: Tensor, epsilon: Tensor, real_flow: Tensor | None) -> Tensor:
         def critic(clips: Tensor) -> Tensor:
             return self.score(clips, real_flow)
 
         if self.penalty == "r1":
             return r1_penalty(critic, real)
-        epsilon = torch.from_numpy(draws.random(len(real))).to(real)
-        return gradient_penalty(critic, real, painted, epsilon)
+        return gradient_penalty(critic, real, painted, epsilon.to(real))

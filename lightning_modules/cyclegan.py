@@ -8,21 +8,19 @@ critic of clips and a temporal term. x is content, y style, G paints, F undoes i
     cycle     |F(G(x)) - x| + |G(F(y)) - y|
     identity  |G(y) - y| + |F(x) - x|
     temporal  |warp(G(x[t]), flow) - G(x[t+1])| where visible
-    palette   W1(patches of G(x), patches of y), sliced, of the last few batches: mostly their colours
+    palette   W1(patches of G(x), patches of y), sliced, of the last few pictures: mostly their colours
     texture   the same without the patches' colours, relative to the spread of y
     random_gram  |Gram of G(x) - Gram of y| in random features
     and, off by default: known_motion, total_variation, feature_matching, content, gram
 """
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from datamodules.batch import ClipBatch, Clips
-from datamodules.random import rng
 from lightning_modules.average import averaged, follow
 from lightning_modules.base import StyleMethod, frozen
 from lightning_modules.critics import Critic
@@ -35,7 +33,7 @@ from lightning_modules.generators.mobile import MobileGenerator
 from lightning_modules.losses.adversarial import AdversarialKind
 from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters
 from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, gram_style_loss
-from lightning_modules.losses.random_gram import Layers, random_gram_distance, random_layers
+from lightning_modules.losses.random_gram import random_gram_distance, random_layers
 from lightning_modules.losses.reconstruction import feature_matching, l1
 from lightning_modules.losses.temporal import known_motion, unwarped, warped
 from lightning_modules.losses.total_variation import total_variation
@@ -44,12 +42,13 @@ from lightning_modules.ops.flow import inside
 from lightning_modules.ops.layout import channels_last
 from lightning_modules.ops.motion import deform, random_smooth_flow
 from lightning_modules.pool import Recent
+from lightning_modules.slots import Slots
 
 SENSOR_NOISE = 2 * 2 / 255  # of the known motion's second frame: 2/255 of full range, on [-1, 1]
 LARGE_TERMS = ("palette", "texture", "random_gram")  # look at pictures at a quarter of their size
-PROJECTIONS, PATCH = 24, 7  # directions and side of the patches whose distributions are compared
-# Pictures whose patches make up a distribution. A batch shows neither all that the style has nor all that there is to paint:
-# alone, each dark scene would be painted with the lights of all paintings.
+PROJECTIONS, PATCH = 12, 7  # directions for each slot, and side, of the patches whose distributions are compared
+# Pictures of a slot whose patches make up a distribution. One picture shows neither all that the style has nor all that there
+# is to paint: alone, each dark scene would be painted with the lights of all paintings.
 RECENT = 10
 
 
@@ -113,9 +112,9 @@ class CycleGAN(StyleMethod):
         identity_weight: float = 2.0,
         temporal_weight: float = 20.0,
         temporal: Literal["warped", "unwarped"] = "warped",
-        palette_weight: float = 300.0,
-        texture_weight: float = 60.0,
-        random_gram_weight: float = 60.0,
+        palette_weight: float = 600.0,
+        texture_weight: float = 120.0,
+        random_gram_weight: float = 120.0,
         known_motion_weight: float = 0.0,
         total_variation_weight: float = 0.0,
         feature_matching_weight: float = 0.0,
@@ -139,7 +138,7 @@ class CycleGAN(StyleMethod):
         init_from: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(steps, n_critic, accumulate, clip, constant, average_decay)
+        super().__init__(steps, n_critic, accumulate, clip, constant, average_decay, seed)
         self.weights = {
             "image": image_weight, "clip": clip_weight if temporal_critic else 0.0, "cycle": cycle_weight,
             "identity": identity_weight, "temporal": temporal_weight, "palette": palette_weight, "texture": texture_weight,
@@ -156,7 +155,7 @@ class CycleGAN(StyleMethod):
         )
         self.recent_style, self.recent_paintings = Recent(RECENT), Recent(RECENT)
         self.extractor, self.flow = extractor and extractor(), flow and flow()
-        self.rates, self.betas, self.temporal, self.seed = (lr, critic_lr), betas, temporal, seed
+        self.rates, self.betas, self.temporal = (lr, critic_lr), betas, temporal
         self.refuse(self._problems())
         channels_last(self)
         self.start_from(init_from)
@@ -175,7 +174,11 @@ class CycleGAN(StyleMethod):
     def training_step(self, batch: ClipBatch, batch_idx: int) -> None:
         """One update of the critics and, at its turn, of the generators."""
         content, style = self.with_flow(batch.content, "content"), self.with_flow(batch.style, "style")
-        shown = self.batches_seen // self.accumulate % content.frames.shape[1]  # the frame of each clip judged as a picture
+        slots = self.slots(len(content.frames))
+        if slots.part == 0:
+            for critic in self.critics():
+                critic.begin_update()
+        shown = slots.update % content.frames.shape[1]  # the frame of each clip judged as a picture
         x, y = content.frames[:, shown], style.frames[:, shown]
         keep = len(x) if self.generators_turn and self.weights["identity"] else 0
 
@@ -187,48 +190,48 @@ class CycleGAN(StyleMethod):
 
         # Generators: deceive the critics, keep the content, move the paint with what it is painted on.
         if self.generators_turn:
-            filters, styles, paintings = self.projections(), self.recent_style(y), self.recent_paintings(painting)
+            styles, paintings = self.recent_style(y, slots), self.recent_paintings(painting, slots)
+            filters = [random_filters(PROJECTIONS, PATCH, chance) for chance in slots.torch_generators("patches")]
+            layers = [random_layers(chance) for chance in slots.torch_generators("random features")]
             with frozen(self.critics()):
-                loss = self.weigh(
+                terms = self.weigh(
                     {
                         "image": lambda: self.style_critic.deceived(painting) + self.content_critic.deceived(photograph),
                         "clip": lambda: self.deceived_by_clips(painted, content.flow, unpainted, style.flow),
                         "cycle": lambda: l1(self.to_content(painting), x) + l1(self.to_style(photograph), y),
                         "identity": lambda: l1(y_kept, y) + l1(x_kept, x),
                         "temporal": lambda: self.flicker(painted, content),
-                        "palette": lambda: patch_distance(paintings, styles, filters),
-                        "texture": lambda: patch_distance(paintings, styles, colour_blind(filters), relative=True),
-                        "random_gram": lambda: random_gram_distance(paintings, styles, self.random_layers()),
-                        "known_motion": lambda: self.commutes(painting, x),
+                        "palette": lambda: each(patch_distance, paintings, styles, filters),
+                        "texture": lambda: each(texture_distance, paintings, styles, filters),
+                        "random_gram": lambda: each(random_gram_distance, paintings, styles, layers),
+                        "known_motion": lambda: self.commutes(painting, x, slots),
                         "total_variation": lambda: total_variation(painting),
                         "feature_matching": lambda: self.matches(painting, y),
                         "content": lambda: content_loss(self.features(painting), self.features(x)),
-                        "gram": lambda: gram_style_loss(self.features(painting), self.features(y)),
+                        "gram": lambda: each(gram_style_loss, self.features_of_each(painting), self.features_of_each(y)),
                     }
                 )
-            self.update("generators", loss)
+            self.update("generators", terms)
 
         # Critics: tell real from painted, in single frames and in clips.
         losses = {
-            "style_critic": self.style_critic.loss(painting, y, *self.chance("style")),
-            "content_critic": self.content_critic.loss(photograph, x, *self.chance("content")),
+            "style_critic": self.style_critic.loss(painting, y, slots, "style"),
+            "content_critic": self.content_critic.loss(photograph, x, slots, "content"),
         }
         if self.style_clip_critic and self.content_clip_critic:
-            a, b = (painted, style.frames), (unpainted, content.frames)
-            losses["style_clip_critic"] = self.style_clip_critic.loss(*a, *self.chance("style clips"), content.flow, style.flow)
-            losses["content_clip_critic"] = self.content_clip_critic.loss(
-                *b, *self.chance("content clips"), style.flow, content.flow
-            )
+            a, b = (painted, style.frames, slots), (unpainted, content.frames, slots)
+            losses["style_clip_critic"] = self.style_clip_critic.loss(*a, "style clips", content.flow, style.flow)
+            losses["content_clip_critic"] = self.content_clip_critic.loss(*b, "content clips", style.flow, content.flow)
         self.log_terms(losses)
-        self.update("critics", torch.stack(list(losses.values())).sum())
+        self.update("critics", losses)
 
-    def weigh(self, terms: dict[str, Callable[[], Tensor]]) -> Tensor:
-        """Weighted sum of the terms whose weight is not 0; only these are computed."""
+    def weigh(self, terms: dict[str, Callable[[], Tensor]]) -> dict[str, Tensor]:
+        """The terms whose weight is not 0, times their weights; only these are computed."""
         values = {name: term() for name, term in terms.items() if self.weights[name]}
         if not values:
             raise ValueError("CycleGAN: expected a weight above 0, got 0 for every term; give one a weight")
         self.log_terms(values)
-        return torch.stack([self.weights[name] * value for name, value in values.items()]).sum()
+        return {name: self.weights[name] * value for name, value in values.items()}
 
     def deceived_by_clips(self, painted: Tensor, flow: Tensor | None, unpainted: Tensor, back: Tensor | None) -> Tensor:
         """Adversarial loss of both generators' clips."""
@@ -243,12 +246,13 @@ class CycleGAN(StyleMethod):
             return painted.new_zeros(())
         return warped(painted, content.flow, content.visible)
 
-    def commutes(self, painting: Tensor, x: Tensor) -> Tensor:
+    def commutes(self, painting: Tensor, x: Tensor, slots: Slots) -> Tensor:
         """Painting a deformed picture against deforming the painted one."""
-        generator = self.torch_generator("motion")
-        flow = random_smooth_flow(len(x), x.shape[-2], x.shape[-1], generator, x.device)
-        moved = deform(x, flow, SENSOR_NOISE, generator)
-        return known_motion(painting, self.to_style(moved), flow, inside(flow))
+        chances = slots.torch_generators("motion")
+        height, width = x.shape[-2:]
+        flow = torch.cat([random_smooth_flow(1, height, width, chance, x.device) for chance in chances])
+        moved = [deform(*one) for one in zip(x, flow, [SENSOR_NOISE] * len(x), chances, strict=True)]
+        return known_motion(painting, self.to_style(torch.stack(moved)), flow, inside(flow))
 
     def matches(self, painting: Tensor, y: Tensor) -> Tensor:
         """Difference of the image critic's mean activations."""
@@ -262,6 +266,10 @@ class CycleGAN(StyleMethod):
         activations: list[Tensor] = self.extractor(frames)
         return activations
 
+    def features_of_each(self, pictures: Tensor) -> list[list[Tensor]]:
+        """The same for one picture after the other."""
+        return [[layer[i : i + 1] for layer in layers] for layers in [self.features(pictures)] for i in range(len(pictures))]
+
     def with_flow(self, clips: Clips, domain: Literal["content", "style"]) -> Clips:
         """Clips with flow where it is wanted: theirs, or estimated."""
         aligned = self.style_clip_critic is not None and self.style_clip_critic.network.needs_flow
@@ -273,22 +281,6 @@ class CycleGAN(StyleMethod):
             return clips
         self.say_once(f"The {domain} clips bring no flow: it is estimated by {type(self.flow).__name__}.")
         return Clips(clips.frames, *self.flow.estimate(clips.frames))
-
-    def projections(self) -> Tensor:
-        """Fresh directions to compare patches along."""
-        return random_filters(PROJECTIONS, PATCH, self.torch_generator("patches"))
-
-    def random_layers(self) -> Layers:
-        """Fresh filters to compare Gram matrices with."""
-        return random_layers(self.torch_generator("random features"))
-
-    def chance(self, stream: str) -> tuple[np.random.Generator, int]:
-        """What a critic's update needs of chance and time: a function of the seed and the batch alone."""
-        return rng(self.seed, stream, self.batches_seen), self.batches_seen // self.accumulate
-
-    def torch_generator(self, stream: str) -> torch.Generator:
-        """The same for torch."""
-        return torch.Generator().manual_seed(int(self.chance(stream)[0].integers(2**63)))
 
     def critics(self) -> list[Critic]:
         """Those there are."""
@@ -347,3 +339,13 @@ def _together(generator: Generator, clips: Tensor, pictures: Tensor) -> tuple[Te
     frames = clips.flatten(0, 1)
     painted = generator(torch.cat([frames, pictures]))
     return painted[: len(frames)].unflatten(0, clips.shape[:2]), painted[len(frames) :]
+
+
+def each(distance: Callable[..., Tensor], *sides: Iterable[Any]) -> Tensor:
+    """Mean over slots of a distance that is none between single pictures."""
+    return torch.stack([distance(*one) for one in zip(*sides, strict=True)]).mean()
+
+
+def texture_distance(paintings: Tensor, styles: Tensor, filters: Tensor) -> Tensor:
+    """The distance between patches without their colour."""
+    return patch_distance(paintings, styles, colour_blind(filters), relative=True)

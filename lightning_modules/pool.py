@@ -1,39 +1,66 @@
-"""A memory of what the generators made earlier, so that critics do not chase the latest pictures only."""
+"""What training remembers of earlier pictures, for each slot of the global batch by itself."""
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.slots import Slots
 
-class Pool(nn.Module):
-    """The image pool of Shrivastava et al. 2017 as CycleGAN uses it, for pictures or whole clips.
 
-    While it fills, what comes in is stored and returned. Once full, each item is with probability 1/2 exchanged for a stored
-    one, and otherwise returned untouched. Its content is part of ``state_dict``, so that a resumed run goes on as it would
-    have.
+class Memory(nn.Module):
+    """Pictures or clips kept for each slot; part of ``state_dict``, so that a resumed run goes on as it would have.
+
+    A device keeps its own slots only. ``StyleMethod`` joins those of all devices in a checkpoint.
 
     Args:
-        size: how many items it holds; 0 switches it off.
+        size: how many are kept, over all slots or for each, as the class says.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.items: dict[int, list[Tensor]] = {}
+
+    def prepare(self, batch: Tensor, slots: Slots) -> None:
+        """Forget slots of other devices, which a checkpoint brings, and pictures of another size, after which all is new."""
+        fitting = {slot: kept for slot, kept in self.items.items() if kept and kept[0].shape == batch.shape[1:]}
+        self.items = {slot: fitting.get(slot, []) for slot in slots.mine}
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What is kept, as plain tensors that load with ``weights_only=True``."""
+        return {"items": {slot: list(kept) for slot, kept in self.items.items()}}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """The reverse."""
+        self.items = {slot: list(kept) for slot, kept in state["items"].items()}
+
+
+class Pool(Memory):
+    """The image pool of Shrivastava et al. 2017 as CycleGAN uses it, for pictures or whole clips; critics are shown it.
+
+    While a slot's share fills, what comes in is stored and returned. Once full, each item is with probability 1/2 exchanged
+    for a stored one of its slot, and otherwise returned untouched.
+
+    Args:
+        size: how many items it holds over all slots, at least one for each; 0 switches it off.
 
     Raises:
         ValueError: a negative size.
     """
 
     def __init__(self, size: int = 50) -> None:
-        super().__init__()
+        super().__init__(size)
         if size < 0:
             raise ValueError(f"Pool: expected a size of 0 or more, got {size}; 0 switches the pool off")
-        self.size = size
-        self.items: list[Tensor] = []
 
-    def forward(self, batch: Tensor, draws: np.random.Generator) -> Tensor:
+    def forward(self, batch: Tensor, slots: Slots, stream: str = "pool") -> Tensor:
         """Store some, return some.
 
         Args:
             batch: ``(B, ...)``; its graph is never kept.
-            draws: where chance comes from; the pool has none of its own.
+            slots: of the batch's items.
+            stream: names this pool's chance.
 
         Returns:
             ``(B, ...)``, detached, of the batch's device and type.
@@ -41,52 +68,38 @@ class Pool(nn.Module):
         batch = batch.detach()
         if self.size == 0:
             return batch
-        if self.items and self.items[0].shape != batch.shape[1:]:
-            self.items = []  # fine-tuning at another size starts with an empty memory
-        return torch.stack([self._exchange(item, draws).to(batch) for item in batch])
-
-    def _exchange(self, item: Tensor, draws: np.random.Generator) -> Tensor:
-        if len(self.items) < self.size:
-            self.items.append(item.clone())
-            return item
-        if draws.random() < 0.5:
-            return item
-        place = int(draws.integers(len(self.items)))
-        stored, self.items[place] = self.items[place], item.clone()
-        return stored
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """What is stored, as plain tensors that load with ``weights_only=True``."""
-        return {"items": list(self.items)}
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """The reverse; of a larger pool only as many items as fit are taken."""
-        self.items = list(state["items"])[: self.size]
+        self.prepare(batch, slots)
+        share = -(-self.size // slots.total)
+        shown = []
+        for item, slot, draws in zip(batch, slots.here, slots.draws(stream), strict=True):
+            stored = self.items[slot] = self.items[slot][:share]  # fewer after a resume with a larger global batch
+            if len(stored) < share:
+                stored.append(_finite(item))
+            elif draws.random() >= 0.5:
+                place = int(draws.integers(share))
+                item, stored[place] = stored[place], _finite(item)
+            shown.append(item.to(batch))
+        return torch.stack(shown)
 
 
-class Recent(nn.Module):
-    """The latest pictures seen, the newest last; part of ``state_dict`` like a pool's.
+class Recent(Memory):
+    """The latest pictures of each slot.
 
     Args:
-        size: how many pictures to keep, >= 1; of a larger batch, all.
+        size: how many to keep for each slot, >= 1.
     """
 
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-        self.items = torch.empty(0)
+    def forward(self, batch: Tensor, slots: Slots) -> list[Tensor]:
+        """Add pictures ``(B, ...)``; what each slot keeps, ``(N, ...)``, the newest last. Gradients reach that one alone."""
+        self.prepare(batch, slots)
+        known = []
+        for item, slot in zip(batch, slots.here, strict=True):
+            older = [picture.to(batch) for picture in self.items[slot]][-(self.size - 1) :] if self.size > 1 else []
+            self.items[slot] = [*older, _finite(item.detach())]
+            known.append(torch.stack([*older, item]))
+        return known
 
-    def forward(self, batch: Tensor) -> Tensor:
-        """Add pictures ``(B, ...)`` and return all that are kept, ``(N, ...)``; gradients reach those of the batch alone."""
-        known = self.items.to(batch) if self.items.shape[1:] == batch.shape[1:] else batch[:0]
-        kept = torch.cat([known, batch])[-max(self.size, len(batch)) :]
-        self.items = kept.detach()
-        return kept
 
-    def get_extra_state(self) -> dict[str, Tensor]:
-        """What is kept."""
-        return {"items": self.items}
-
-    def set_extra_state(self, state: dict[str, Tensor]) -> None:
-        """The reverse."""
-        self.items = state["items"]
+def _finite(item: Tensor) -> Tensor:
+    """A copy that can be kept: one bad picture must spoil one update, not all that follow."""
+    return item.nan_to_num()

@@ -1,9 +1,12 @@
 """The choices of normalisation a critic has."""
 
+from collections.abc import Iterator
 from typing import Literal, get_args
 
+import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import ParametrizationList
 
 from lightning_modules.ops.layers import InstanceNorm2d
 
@@ -46,3 +49,20 @@ def apply_spectral_norm(network: nn.Module) -> None:
     for module in list(network.modules()):
         if isinstance(module, nn.Conv2d | nn.Conv3d):
             spectral_norm(module)
+
+
+def spectral_norms(network: nn.Module) -> Iterator[nn.Module]:
+    """The modules that keep the norms; each makes a step of its power iteration at every use while it is in training mode."""
+    for module in network.modules():
+        if isinstance(module, ParametrizationList):
+            yield from module
+
+
+@torch.no_grad()
+def iterate_spectral_norm(network: nn.Module) -> None:
+    """One step of power iteration for each weight."""
+    for module in network.modules():
+        if isinstance(module, ParametrizationList):
+            module.train()
+            module()
+            module.eval()

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lightning_modules.ops.statistics import full_precision
+
 LEAST_SPREAD = 0.01  # on [-1, 1]: about a grey level; less is flat
 
 
@@ -49,7 +51,7 @@ def patch_distance(
             f"patch_distance: expected pictures of one size, sides at least {least}, got {tuple(fake.shape)} and "
             f"{tuple(real.shape)}; use fewer scales or larger pictures"
         )
-    fake, real = fake.float(), real.float()
+    fake, real = full_precision(fake), full_precision(real)
     terms = []
     for scale in range(scales):
         if scale:

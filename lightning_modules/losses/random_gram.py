@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lightning_modules.ops.statistics import full_precision
+
 WIDTHS, KERNEL, SCALES = (32, 48), 3, 3
 TINY = 1e-8  # keeps the root differentiable at 0
 
@@ -50,8 +52,8 @@ def random_gram_distance(fake: Tensor, real: Tensor, layers: Layers) -> Tensor:
         )
     terms = []
     with torch.no_grad():
-        targets = _grams(real.float(), layers)
-    for ours, target in zip(_grams(fake.float(), layers), targets, strict=True):
+        targets = _grams(full_precision(real), layers)
+    for ours, target in zip(_grams(full_precision(fake), layers), targets, strict=True):
         terms.append(((ours - target).square().sum() / target.square().sum().clamp(min=TINY) + TINY).sqrt())
     return torch.stack(terms).mean()
 

@@ -50,8 +50,8 @@ class Toy(StyleMethod):
     def training_step(self, batch: ClipBatch, batch_idx: int) -> None:
         pull = batch_idx + 1.0
         if self.generators_turn:
-            self.update("generators", pull * self.generator.gain)
-        self.update("critics", 2 * pull * self.critic)
+            self.update("generators", {"pull": pull * self.generator.gain})
+        self.update("critics", {"pull": 2 * pull * self.critic})
         self.say_once("Hello.")
 
     def on_train_batch_end(self, outputs: Any, batch: ClipBatch, batch_idx: int) -> None:

@@ -1,6 +1,5 @@
 """A critic in training: its objective, its memory, its penalty when due, and what it refuses."""
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -10,10 +9,11 @@ from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.losses.adversarial import AdversarialKind, critic_loss, generator_loss
 from lightning_modules.losses.gradient_penalty import gradient_penalty, r1_penalty
+from lightning_modules.slots import Slots
 
 
-def draws(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def slots(update: int = 0, seed: int = 0) -> Slots:
+    return Slots(seed, update, 2)
 
 
 def pictures(seed: int, count: int = 2) -> Tensor:
@@ -39,7 +39,7 @@ def test_minimises_its_objective(kind: AdversarialKind) -> None:
     judge = critic(adversarial=kind)
     painted, real = pictures(1), pictures(2)
     expected = critic_loss(kind, judge.network(real), judge.network(painted))
-    torch.testing.assert_close(judge.loss(painted, real, draws(), 0), expected)
+    torch.testing.assert_close(judge.loss(painted, real, slots()), expected)
     torch.testing.assert_close(judge.deceived(painted), generator_loss(kind, judge.network(painted)))
 
 
@@ -47,7 +47,7 @@ def test_batch_norm_sees_real_and_painted_apart() -> None:
     judge = critic("batch")
     painted, real = pictures(1), 0.1 * pictures(2)
     expected = critic_loss("lsgan", judge.network(real), judge.network(painted))
-    torch.testing.assert_close(judge.loss(painted, real, draws(), 0), expected)
+    torch.testing.assert_close(judge.loss(painted, real, slots()), expected)
     together = judge.network(torch.cat([painted, real]))
     assert not torch.isclose(critic_loss("lsgan", together[2:], together[:2]), expected)
 
@@ -55,7 +55,7 @@ def test_batch_norm_sees_real_and_painted_apart() -> None:
 def test_no_gradient_reaches_what_was_painted() -> None:
     for penalty in ("none", "gradient", "r1"):
         painted = pictures(1).requires_grad_()
-        critic(penalty=penalty).loss(painted, pictures(2), draws(), 0).backward()
+        critic(penalty=penalty).loss(painted, pictures(2), slots()).backward()
         assert painted.grad is None
 
 
@@ -71,9 +71,9 @@ def test_is_shown_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     score = judge.score
     monkeypatch.setattr(judge, "score", lambda frames, flow=None: seen.append(frames) or score(frames, flow))
     first, later = pictures(1), pictures(5)
-    judge.loss(first, pictures(2), draws(), 0)  # fills it
+    judge.loss(first, pictures(2), slots())  # fills it
     for seed in range(8):
-        judge.loss(later, pictures(2), draws(seed), 0)
+        judge.loss(later, pictures(2), slots(seed=seed))
     shown = [picture for frames in seen[1:] for picture in frames[:2]]
     for known in (*first, *later):
         assert any(torch.equal(picture, known) for picture in shown)
@@ -81,30 +81,28 @@ def test_is_shown_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_penalties_are_added_by_their_weight() -> None:
     painted, real = pictures(1), pictures(2)
-    plain = critic().loss(painted, real, draws(), 0)
+    plain = critic().loss(painted, real, slots())
     judge = critic(penalty="r1", weight=3.0)
-    torch.testing.assert_close(judge.loss(painted, real, draws(), 0), plain + 3 * r1_penalty(judge.network, real))
+    torch.testing.assert_close(judge.loss(painted, real, slots()), plain + 3 * r1_penalty(judge.network, real))
     judge = critic(penalty="gradient", weight=3.0)
-    epsilon = torch.from_numpy(draws().random(2)).float()
+    epsilon = torch.tensor([draws.random() for draws in slots().draws("critic penalty")])
     expected = plain + 3 * gradient_penalty(judge.network, real, painted, epsilon)
-    torch.testing.assert_close(judge.loss(painted, real, draws(), 0), expected)
+    torch.testing.assert_close(judge.loss(painted, real, slots()), expected)
 
 
 @pytest.mark.parametrize("every", [2, 5])
 def test_lazy_penalties_amount_to_eager_ones(every: int) -> None:
     painted, real = pictures(1), pictures(2)
     lazy, eager = critic(penalty="r1", every=every), critic(penalty="r1")
-    losses = [lazy.loss(painted, real, draws(), step) for step in range(10)]
+    losses = [lazy.loss(painted, real, slots(step)) for step in range(10)]
     assert losses[0] > 1.1 * losses[1]
-    torch.testing.assert_close(torch.stack(losses).mean(), eager.loss(painted, real, draws(), 0))
+    torch.testing.assert_close(torch.stack(losses).mean(), eager.loss(painted, real, slots()))
 
 
 def test_a_penalty_of_weight_0_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = critic(penalty="gradient", weight=0.0)
     monkeypatch.setattr(judge, "_penalty", lambda *_: pytest.fail("computed"))
-    torch.testing.assert_close(
-        judge.loss(pictures(1), pictures(2), draws(), 0), critic().loss(pictures(1), pictures(2), draws(), 0)
-    )
+    torch.testing.assert_close(judge.loss(pictures(1), pictures(2), slots()), critic().loss(pictures(1), pictures(2), slots()))
 
 
 def test_one_number_between_real_and_painted_for_all_frames_of_a_clip(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +111,7 @@ def test_one_number_between_real_and_painted_for_all_frames_of_a_clip(monkeypatc
     score = judge.score
     monkeypatch.setattr(judge, "score", lambda c, flow=None: seen.append(c.detach()) or score(c, flow))
     painted, real = clips(1), clips(2)
-    judge.loss(painted, real, draws(), 0)
+    judge.loss(painted, real, slots())
     share = (seen[-1] - painted) / (real - painted)
     for clip in share:
         assert clip.flatten().quantile(0.9) - clip.flatten().quantile(0.1) < 1e-3
@@ -124,10 +122,30 @@ def test_flow_reaches_a_critic_that_aligns() -> None:
     torch.manual_seed(0)
     judge = Critic(TemporalPatchGAN(4, 2, "none", aligned=True), 0, "hinge", "r1", 10.0, 1)
     flow = 2 * torch.randn(2, 2, 2, 8, 8, generator=torch.Generator().manual_seed(3))
-    losses = [judge.loss(clips(1), clips(2), draws(), 0, a, b) for a, b in ((flow, flow), (-flow, flow), (flow, -flow))]
+    losses = [judge.loss(clips(1), clips(2), slots(), "", a, b) for a, b in ((flow, flow), (-flow, flow), (flow, -flow))]
     assert len({round(loss.item(), 6) for loss in losses}) == 3
     with pytest.raises(ValueError, match="expected flow because aligned=True"):
-        judge.loss(clips(1), clips(2), draws(), 0)
+        judge.loss(clips(1), clips(2), slots())
+
+
+def test_the_spectral_norm_moves_once_an_update() -> None:
+    judge = critic("spectral", penalty="r1")
+    judge.train()
+    state = {name: value.clone() for name, value in judge.network.state_dict().items()}
+    for _ in range(3):
+        judge.deceived(pictures(1))
+        judge.loss(pictures(1), pictures(2), slots())
+    assert all(torch.equal(value, state[name]) for name, value in judge.network.state_dict().items())
+    with torch.no_grad():
+        for parameter in judge.network.parameters():
+            parameter += torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
+    judge.begin_update()
+    moved = [
+        name
+        for name, value in judge.network.state_dict().items()
+        if name.endswith("_u") and not torch.equal(value, state[name])
+    ]
+    assert len(moved) == 2  # that of a single output channel is 1 or -1
 
 
 def test_all_problems_are_told() -> None:

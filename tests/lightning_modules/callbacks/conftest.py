@@ -65,7 +65,7 @@ class TintMethod(StyleMethod):
         loss = (self.tint(batch.content.frames) - batch.style.frames).square().mean()
         self.log_dict({"train/cycle": loss, "train/temporal": loss / 2})
         if self.generators_turn:
-            self.update("tint", loss)
+            self.update("tint", {"cycle": loss})
 
 
 class TwoColours(Dataset[ClipBatch]):
