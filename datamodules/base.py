@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules.batch import ClipBatch, Clips, collate
 from datamodules.failures import Failures
-from datamodules.loading import ClipLoader, single_thread
+from datamodules.loading import ClipLoader, begin
 from datamodules.random import Draw, rng
 from datamodules.sampling import DrawSampler, Unpaired, Validation
 from datamodules.source import ClipSource, Split
@@ -124,7 +124,7 @@ class ClipDataModule(LightningDataModule, ABC):
             num_workers=self.workers,
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=single_thread,
+            worker_init_fn=begin,
             **options,
         )
 

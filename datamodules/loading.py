@@ -1,5 +1,8 @@
 """The loader of batches, and how its workers begin."""
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
@@ -39,7 +42,22 @@ class ClipLoader(DataLoader[ClipBatch]):
         """Without this pair Lightning warns that samples will repeat."""
 
 
-def single_thread(worker: int) -> None:
-    """How a worker begins: it uses one thread."""
+def begin(worker: int) -> None:
+    """How a worker begins: it uses one thread, and its parent alone ends it.
+
+    A signal to stop often reaches all processes of a job or a terminal. The parent then finishes its step, for which it needs
+    the worker.
+    """
     # A forked OpenCV waits for ever for the threads of its parent; and workers are the parallelism here.
     cv2.setNumThreads(0)
+    if hasattr(signal, "sigwaitinfo"):
+        for number in (signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_obey_parent, daemon=True).start()
+
+
+def _obey_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)

@@ -1,5 +1,6 @@
 """``python -m fit``: one command line, whose options are the constructors of the method and of the data module."""
 
+import argparse
 import logging
 import sys
 import warnings
@@ -14,12 +15,17 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from datamodules.base import ClipDataModule
+from fit.folder import new_folder, remove
 from fit.messages import explain, fail
+from fit.metrics_file import RunLogger
 from fit.parser import Parser, classes_start_anew
-from fit.run import RunLogger, SaveConfig, farewell, new_folder, remove, trainer
+from fit.ranks import Ranks, first_process
+from fit.resume import interrupted_run, last_checkpoint, notes, run_folder
+from fit.run import SaveConfig, farewell, trainer
 from lightning_modules.base import StyleMethod
 from lightning_modules.callbacks.checkpoint import Checkpoints
 from lightning_modules.callbacks.progress import Progress
+from lightning_modules.callbacks.stops import Stopped, Stops
 from lightning_modules.callbacks.throughput import Throughput
 from lightning_modules.callbacks.video_logger import VideoLogger
 
@@ -33,6 +39,10 @@ class StyleCLI(LightningCLI):
     """Builds everything from the command line, in the order that leaves nothing behind when something is wrong."""
 
     folder: Path | None = None
+    begun = 0  # the generator step it starts from
+    resumed: Path | None = None
+    command: list[str]
+    ranks: Ranks
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The seed of everything random."""
@@ -41,6 +51,7 @@ class StyleCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The run's name, what it writes besides metrics, and the defaults."""
         parser.add_argument("--name", type=str | None, default=None, help="last part of the run folder's name")
+        parser.add_argument("--resume", type=str | None, default=None, help="go on with a run: its folder, or last")
         parser.add_lightning_class_args(VideoLogger, "samples")
         parser.add_lightning_class_args(Checkpoints, "checkpoints")
         parser.set_defaults({"model": "lightning_modules.cyclegan.CycleGAN", "data": "datamodules.moving_scenes.MovingScenes"})
@@ -48,53 +59,115 @@ class StyleCLI(LightningCLI):
         parser.link_arguments("seed_everything", "model.init_args.seed")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """The command line to ``config``."""
-        cast(Parser, parser).remember(sys.argv[1:] if args is None else args)
+        """The command line to ``config``; that of a resumed run is a layer on top of what the run was."""
+        words = list(sys.argv[1:] if args is None else args)
+        cast(Parser, parser).remember(words)
+        self.command = [sys.executable, "-m", "fit", *words]
+        name = resumed(words)
+        self.resumed = run_folder(name) if name else interrupted_run()
+        before = ["--config", str(self.resumed / "config.yaml")] if self.resumed else []
         with classes_start_anew():
-            self.config = parser.parse_args(args)
+            self.config = parser.parse_args([*before, *words])
+        self.config.resume = None  # said of a command, not of a run
 
     def instantiate_classes(self) -> None:
         """Constructors first, the run folder last."""
+        if self.resumed and (identity := notes(self.resumed).get("wandb")):
+            same_wandb_run(self.config.trainer.logger, identity)
         ours = [(build, StyleMethod, True), (build, ClipDataModule, True)]
         self.config_init = self.parser.instantiate(self.config, instantiators=ours)
         self.model, self.datamodule = self.config_init.model, self.config_init.data
         self.trainer = self.instantiate_trainer()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Add what every run has. Throughput stands first: it counts the others' work as work."""
+        """Add what every run has."""
         given = self.config_init.trainer
-        self.folder = new_folder(self.config.name or type(self.model).__name__.lower())
+        self.folder = self.resumed or new_folder(self.config.name or type(self.model).__name__.lower())
+        self.ranks = Ranks(given.devices, self.command)
         loggers = [given.logger] if isinstance(given.logger, Logger) else given.logger or []
-        callbacks = [Throughput(), Progress(), *(given.callbacks or [])]
+        callbacks = [Stops(), Throughput(), Progress(), *(given.callbacks or [])]
         try:
             return super().instantiate_trainer(logger=[RunLogger(self.folder), *loggers], callbacks=callbacks, **kwargs)
-        except Exception:
-            remove(self.folder)
+        except BaseException:
+            self.ranks.close(failed=True)
+            self.take_back()
             raise
 
     def train(self) -> None:
-        """Train, and say where things are."""
+        """Train, or go on with it, and say where things are."""
+        status = 1
         try:
-            # Folders are looked at before loggers start anything.
             self.datamodule.trainer = self.trainer
-            self.datamodule.setup("fit")
-            self.trainer.fit(self.model, datamodule=self.datamodule)
+            if first_process():  # folders are looked at before loggers and other processes start anything
+                self.datamodule.setup("fit")
+            checkpoint = self.go_on()
+            if self.model.steps > self.begun:
+                self.ranks.start()
+                self.fit(checkpoint)
+            status = 0
+        except Stopped as stop:
+            status = int(str(stop.code))
+            raise
         finally:
-            self.finish()
+            self.ranks.close(failed=status == 1)
+            self.finish(status)
 
-    def finish(self) -> None:
+    def go_on(self) -> Path | None:
+        """The checkpoint of a resumed run; its metrics are cut back to that."""
+        checkpoint, self.begun = last_checkpoint(self.resumed, self.model) if self.resumed else (None, 0)
+        if self.resumed and first_process():
+            cast(RunLogger, self.trainer.loggers[0]).keep(self.begun)
+            more = "; --model.steps N trains on" if self.begun >= self.model.steps else ""
+            print(f"Resumed:      {self.resumed} at step {self.begun} of {self.model.steps}{more}")
+        return checkpoint
+
+    def fit(self, checkpoint: Path | None) -> None:
+        """Train on all devices; an error because another rank is gone says so."""
+        if first_process():
+            clips, devices, added = self.datamodule.batch_size, self.trainer.world_size, self.model.accumulate
+            print(
+                f"Global batch: {clips * devices * added} clips ({clips} on each device, {devices} of these, {added} added up)"
+            )
+        try:
+            self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=checkpoint, weights_only=True)
+        except Exception as error:
+            if reason := self.ranks.casualty(wait=3.0):
+                raise ConnectionError(reason) from error
+            raise
+
+    def finish(self, status: int) -> None:
         """Close what outlives the trainer. A run that has not made a step leaves no folder."""
         if any(isinstance(logger, WandbLogger) for logger in self.trainer.loggers):
             import wandb
 
-            wandb.finish()
+            wandb.finish(exit_code=status)
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
-        if self.folder and self.trainer.is_global_zero:
+        if first_process() and self.folder:
             if (self.folder / "checkpoints" / "last.ckpt").exists():
-                print(farewell(self.folder))
+                print(farewell(self.folder, max(self.begun, self.model.generator_step), self.model.steps))
             elif not self.model.generator_step:
-                remove(self.folder)
+                self.take_back()
+
+    def take_back(self) -> None:
+        """Remove the folder of a run that has not begun."""
+        if self.folder and not self.resumed and first_process():
+            remove(self.folder)
+
+
+def resumed(words: list[str]) -> str | None:
+    """What ``--resume`` names on a command line."""
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    reader.add_argument("--resume", nargs="?")
+    found: str | None = reader.parse_known_args(words)[0].resume
+    return found
+
+
+def same_wandb_run(loggers: Any, identity: str) -> None:
+    """Let the W&B logger of a configuration, if there is one, continue a run."""
+    for logger in loggers if isinstance(loggers, list) else [loggers]:
+        if logger and logger.class_path.endswith("WandbLogger"):
+            logger.init_args.id = identity
 
 
 def build(kind: type, *args: Any, **kwargs: Any) -> Any:
@@ -139,6 +212,7 @@ def main(args: list[str] | None = None) -> StyleCLI:
             subclass_mode_data=True,
             trainer_class=trainer,
             save_config_callback=SaveConfig,
+            save_config_kwargs={"overwrite": True},  # of a resumed run
             parser_class=Parser,
             parser_kwargs={"description": DESCRIPTION, "usage": USAGE, "prog": "python -m fit"},
             auto_configure_optimizers=False,
@@ -150,6 +224,8 @@ def main(args: list[str] | None = None) -> StyleCLI:
         fail(error)
     try:
         cli.train()
+    except ConnectionError as error:  # another rank is gone
+        fail(error, status=1)
     except Exception as error:
         if line := explain(error):
             fail(line)

@@ -15,10 +15,10 @@ from datamodules.errors import DataError
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def fail(message: object) -> NoReturn:
-    """Say one line on standard error and leave with status 2."""
+def fail(message: object, status: int = 2) -> NoReturn:
+    """Say one line on standard error and leave: with status 2 after a mistake, with 1 where something went wrong by itself."""
     print("error: " + " ".join(str(message).split()), file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(status)
 
 
 def explain(error: BaseException) -> str | None:
@@ -30,6 +30,8 @@ def explain(error: BaseException) -> str | None:
     text = str(error)
     if f"Caught {DataError.__name__}" in text:
         return text.strip().splitlines()[-1].partition(f"{DataError.__name__}: ")[2]
+    if "DataLoader worker" in text:  # by a signal, often for want of memory
+        return f"{text.strip().splitlines()[0]} A loader process died; if it was killed for memory, lower data.workers or batch_size."
     if type(error).__module__.startswith("wandb."):
         return f"W&B: {text} To log without it for now: WANDB_MODE=offline"
     if isinstance(error, OSError) and error.filename:

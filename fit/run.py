@@ -1,67 +1,19 @@
 """The folder a run writes, the trainer that fills it, and what a person is told at the end."""
 
-import re
 import shlex
 import shutil
 import sys
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 from lightning import Callback, Trainer
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.cli import SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
 
 from fit.hardware import native_bf16
-
-RUNS = Path("runs")
-
-
-def new_folder(name: str) -> Path:
-    """Make ``runs/<time>-<name>``, with a number behind it if another run started in the same second.
-
-    Under several processes only the first makes it; Lightning tells the others through ``trainer.log_dir``.
-
-    Raises:
-        ValueError: the name cannot be part of a folder's name.
-    """
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise ValueError(f"name: expected letters, digits, dots, dashes and underscores, got {name!r}")
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
-    number = 1
-    while getattr(rank_zero_only, "rank", 0) == 0:
-        folder = RUNS / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            number += 1
-    return RUNS / stem
-
-
-def remove(folder: Path) -> None:
-    """Take a folder back, as if nothing had been started."""
-    shutil.rmtree(folder)
-    with suppress(OSError):
-        RUNS.rmdir()  # only if no other run is in it
-
-
-class RunLogger(CSVLogger):
-    """``metrics.csv`` in the run folder itself; the configuration is in config.yaml already."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(save_dir=folder, name="", version="")
-
-    @property
-    def log_dir(self) -> str:
-        """The run folder."""
-        return self.save_dir
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """No second record of the configuration."""
+from fit.metrics_file import RunLogger
+from fit.resume import job, take_note
 
 
 class SaveConfig(SaveConfigCallback):
@@ -69,11 +21,13 @@ class SaveConfig(SaveConfigCallback):
 
     def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Called once, on the first rank; ``trainer.log_dir``, which all ranks must ask for together, would hang."""
-        folder = Path(cast(RunLogger, trainer.loggers[0]).log_dir)
+        folder = cast(RunLogger, trainer.loggers[0]).folder
+        take_note(folder, job=job())
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_hyperparams(self.config.as_dict())
                 logger.experiment.name = folder.name
+                take_note(folder, wandb=logger.experiment.id)
 
 
 def trainer(
@@ -136,16 +90,23 @@ def resolved(precision: Literal["auto", "32-true", "bf16-mixed"], accelerator: s
     return "bf16-mixed" if accelerator != "mps" and native_bf16("cuda" if gpu else "cpu") else "32-true"
 
 
-def farewell(folder: Path) -> str:
-    """Where things are, and the command that uses them."""
+def farewell(folder: Path, step: int, steps: int) -> str:
+    """Where things are, and the command that uses them, or, if the run is not complete, the one that goes on with it."""
     sheets = sorted((folder / "samples").glob("*.png"))
-    command = [python(), "-m", "fit.stylize", "IN.mp4", "OUT.mp4", "--checkpoint", str(folder / "checkpoints" / "last.ckpt")]
+    last = str(folder / "checkpoints" / "last.ckpt")
+    if step < steps:
+        what, command = f"Ended at step {step} of {steps}. Go on with:", [python(), "-m", "fit", "--resume", str(folder)]
+    else:
+        what, command = (
+            "Repaint a video with it:",
+            [python(), *["-m", "fit.stylize", "IN.mp4", "OUT.mp4", "--checkpoint"], last],
+        )
     return "\n".join(
         [
             f"Run:          {folder} (config.yaml repeats it, metrics.csv has the losses)",
             f"Samples:      {f'{sheets[-1]} (and .mp4)' if sheets else 'none yet'}",
             f"Checkpoints:  {folder / 'checkpoints'}",
-            "Repaint a video with it:",
+            what,
             f"  {shlex.join(command)}",
         ]
     )

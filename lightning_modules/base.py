@@ -191,12 +191,17 @@ class StyleMethod(LightningModule, Describable, ABC):
         """Count, and stop at the end of the run."""
         self.batches_seen += 1
         step = self.generator_step + 1  # of the generators, that this batch is part of
-        if self.batches_seen % (self.accumulate * self.n_critic) == 0:
+        if self.between_steps:
             self.generator_step = step
             self.average()
         self.log("step", float(step), batch_size=1)  # what loggers call the step of this row
         if self.generator_step >= self.steps:
             self.trainer.should_stop = True
+
+    @property
+    def between_steps(self) -> bool:
+        """Whether the latest batch ended a step of the generators; checkpoints are made only here."""
+        return self.batches_seen % (self.accumulate * self.n_critic) == 0
 
     @abstractmethod
     def average(self) -> None:

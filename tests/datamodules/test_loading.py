@@ -6,7 +6,7 @@ import pytest
 from lightning.pytorch.utilities.combined_loader import CombinedLoader
 from torch.utils.data import Dataset
 
-from datamodules.loading import ClipLoader, single_thread
+from datamodules.loading import ClipLoader, begin
 
 
 class Slow(Dataset[int]):
@@ -50,7 +50,7 @@ def test_workers_use_one_thread() -> None:
     before = cv2.getNumThreads()
     cv2.setNumThreads(3)
     try:
-        assert list(ClipLoader(Slow(), 4, num_workers=1, collate_fn=threads, worker_init_fn=single_thread)) == [[1]]
+        assert list(ClipLoader(Slow(), 4, num_workers=1, collate_fn=threads, worker_init_fn=begin)) == [[1]]
         assert list(ClipLoader(Slow(), 4, num_workers=1, collate_fn=threads)) == [[3]]
     finally:
         cv2.setNumThreads(before)

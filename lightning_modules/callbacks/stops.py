@@ -1,0 +1,83 @@
+"""A run that is asked to stop ends in good order: the step is finished and saved, and the exit status says so."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from types import FrameType
+from typing import Any, cast
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from lightning_modules.base import StyleMethod
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+class Stopped(SystemExit):
+    """Ends the run; the status is 128 plus the number of the signal, as shells have it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+
+
+class Stops(Callback):
+    """On SIGTERM, SIGINT (Ctrl-C) or SIGUSR1, to any rank, all ranks finish the generators' step and end with ``Stopped``.
+
+    Checkpoints saves then. A second signal ends its process at once. On SIGUSR1, which SLURM sends before the time is up
+    (``#SBATCH --signal=SIGUSR1@90``), the job is put back into the queue first.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.before: dict[signal.Signals, Any] = {}
+        self.group: Any = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the place of Lightning's handlers, of which one hangs if a rank other than 0 gets the signal."""
+        if trainer.world_size > 1:
+            self.group = torch.distributed.new_group(backend="gloo")  # so that asking does not wait for a GPU
+        if threading.current_thread() is threading.main_thread():
+            self.before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Between two steps of the generators: ask all ranks, and stop if one has been asked to."""
+        method = cast(StyleMethod, pl_module)
+        if not method.between_steps:
+            return
+        number = self.received
+        if self.group is not None:
+            highest = torch.tensor([number])
+            torch.distributed.all_reduce(highest, torch.distributed.ReduceOp.MAX, group=self.group)
+            number = int(highest)
+        if number:
+            if number == signal.SIGUSR1 and trainer.is_global_zero:
+                requeue()
+            raise Stopped(number)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Signals mean again what they meant before."""
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+        self.before = {}
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received:
+            os._exit(128 + number)
+        self.received = number
+        name = signal.Signals(number).name
+        # Not print: it may be what the signal has interrupted.
+        os.write(2, f"\n{name}: this step is finished and saved; once more stops at once\n".encode())
+
+
+def requeue() -> None:
+    """Ask SLURM to run this job again; nothing outside of SLURM."""
+    if job := os.environ.get("SLURM_JOB_ID"):
+        if "SLURM_ARRAY_JOB_ID" in os.environ:
+            job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+        try:
+            subprocess.run(["scontrol", "requeue", job], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"warning: the job could not be put back into the queue ({error}); submit it again", file=sys.stderr)
