@@ -16,6 +16,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
 from fit.hardware import native_bf16
+from lightning_modules.checkpoint_io import VerifiedCheckpoints
 
 RUNS = Path("runs")
 
@@ -122,6 +123,7 @@ def trainer(
         num_sanity_val_steps=0,
         limit_val_batches=0,
         use_distributed_sampler=False,  # ClipDataModule brings its own, exact one
+        plugins=[VerifiedCheckpoints()],
         enable_checkpointing=False,  # callbacks of this project take their place
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -33,7 +33,9 @@ def test_a_run_leaves_what_a_person_wants(run: tuple[StyleCLI, Path, str]) -> No
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == [
         "checkpoints/last.ckpt",
         "checkpoints/step-000002.ckpt",
+        "checkpoints/step-000002.ckpt.sha256",
         "checkpoints/step-000003.ckpt",
+        "checkpoints/step-000003.ckpt.sha256",
         "config.yaml",
         "metrics.csv",
         "samples/step-000002.mp4",

@@ -7,6 +7,7 @@ import pytest
 
 import fit.run
 from fit.run import RunLogger, SaveConfig, farewell, new_folder, python, remove, trainer
+from lightning_modules.checkpoint_io import VerifiedCheckpoints
 
 
 def test_runs_of_one_second_have_folders_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +54,10 @@ def test_the_method_alone_ends_a_run_and_samples_its_data() -> None:
     assert built.max_steps == -1
     assert built.num_sanity_val_steps == 0
     assert not built._accelerator_connector.use_distributed_sampler
+
+
+def test_checkpoints_are_written_whole_and_verified() -> None:
+    assert isinstance(trainer(accelerator="cpu").strategy.checkpoint_io, VerifiedCheckpoints)
 
 
 def test_the_farewell_names_the_newest_sample_and_a_command_a_shell_takes(tmp_path: Path) -> None:
