@@ -93,6 +93,6 @@ def real(source: ClipDataModule) -> float:
     """The share of a short run of the default method that is spent waiting."""
     torch.manual_seed(0)
     last = Last()
-    run = trainer(logger=[], callbacks=[Throughput(every=REAL_STEPS // 2), last])
+    run = trainer(logger=[], callbacks=[Throughput(), last], log_every_n_steps=REAL_STEPS // 2)
     run.fit(CycleGAN(steps=REAL_STEPS), datamodule=source)
     return last.waiting

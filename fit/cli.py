@@ -87,7 +87,9 @@ class StyleCLI(LightningCLI):
         loggers = [given.logger] if isinstance(given.logger, Logger) else given.logger or []
         callbacks = [Stops(), Throughput(), Progress(), *(given.callbacks or [])]
         try:
-            return super().instantiate_trainer(logger=[RunLogger(self.folder), *loggers], callbacks=callbacks, **kwargs)
+            made = super().instantiate_trainer(logger=[RunLogger(self.folder), *loggers], callbacks=callbacks, **kwargs)
+            cast(Any, made).log_every_n_steps *= self.model.n_critic * self.model.accumulate  # of the generators, not batches
+            return made
         except BaseException:
             self.ranks.close(failed=True)
             self.take_back()

@@ -31,7 +31,8 @@ def explain(error: BaseException) -> str | None:
     if f"Caught {DataError.__name__}" in text:
         return text.strip().splitlines()[-1].partition(f"{DataError.__name__}: ")[2]
     if "DataLoader worker" in text:  # by a signal, often for want of memory
-        return f"{text.strip().splitlines()[0]} A loader process died; if it was killed for memory, lower data.workers or batch_size."
+        what = text.strip().splitlines()[0]
+        return f"{what} A loader process died; if it was killed for memory, lower data.workers or data.batch_size."
     if type(error).__module__.startswith("wandb."):
         return f"W&B: {text} To log without it for now: WANDB_MODE=offline"
     if isinstance(error, OSError) and error.filename:

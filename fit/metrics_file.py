@@ -48,8 +48,8 @@ class RunLogger(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Add a row. ``step`` is Lightning's; a metric of this name takes its place."""
         row = {"step": step, **metrics}
-        if not self.columns and self.path.exists():
-            self.columns = list(self.rows()[0])
+        if not self.columns and self.path.exists() and (rows := self.rows()):
+            self.columns = list(rows[0])
         new = [name for name in sorted(row) if name not in self.columns]
         if new:
             rows = self.rows() if self.columns else []

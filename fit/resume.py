@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lightning_modules.checkpoint_folder import newest_good
-
 from fit.folder import RUNS
 from lightning_modules.base import StyleMethod
 from lightning_modules.checkpoint_file import CheckpointError, read_checkpoint
+from lightning_modules.checkpoint_folder import newest_good
 
 LAST = "last"
 NOTES = "run.json"

@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 from fit.hardware import native_bf16
 from fit.metrics_file import RunLogger
 from fit.resume import job, take_note
+from lightning_modules.checkpoint_io import VerifiedCheckpoints
 
 
 class SaveConfig(SaveConfigCallback):
@@ -53,7 +54,7 @@ def trainer(
         logger: further loggers beside metrics.csv.
         callbacks: further callbacks.
         max_time: longest time to train, as DD:HH:MM:SS; the run ends in good order.
-        log_every_n_steps: batches between two rows of metrics.csv.
+        log_every_n_steps: generator steps between two rows of metrics.csv.
         profiler: what to time.
         detect_anomaly: name the operation that made the first NaN of a backward pass (slow).
         deterministic: only operations that repeat exactly, on GPUs too (slower).
@@ -76,6 +77,7 @@ def trainer(
         num_sanity_val_steps=0,
         limit_val_batches=0,
         use_distributed_sampler=False,  # ClipDataModule brings its own, exact one
+        plugins=[VerifiedCheckpoints()],
         enable_checkpointing=False,  # callbacks of this project take their place
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -90,6 +92,9 @@ def resolved(precision: Literal["auto", "32-true", "bf16-mixed"], accelerator: s
     return "bf16-mixed" if accelerator != "mps" and native_bf16("cuda" if gpu else "cpu") else "32-true"
 
 
+REPAINT = ("-m", "fit.stylize", "IN.mp4", "OUT.mp4", "--checkpoint")
+
+
 def farewell(folder: Path, step: int, steps: int) -> str:
     """Where things are, and the command that uses them, or, if the run is not complete, the one that goes on with it."""
     sheets = sorted((folder / "samples").glob("*.png"))
@@ -99,7 +104,7 @@ def farewell(folder: Path, step: int, steps: int) -> str:
     else:
         what, command = (
             "Repaint a video with it:",
-            [python(), *["-m", "fit.stylize", "IN.mp4", "OUT.mp4", "--checkpoint"], last],
+            [python(), *REPAINT, last],
         )
     return "\n".join(
         [

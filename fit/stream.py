@@ -1,6 +1,7 @@
 """Checkpoint to painted frames: frames go in one after the other and come out repainted, at the size they had."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from datamodules.pictures import Pixels
 from fit.timeline import Event, Frame
+from lightning_modules.checkpoint_file import CheckpointError
+from lightning_modules.checkpoint_folder import newest_good
 from lightning_modules.loading import load_method
 
 # Repaints (N, 3, H, W) in [-1, 1], any H and W.
@@ -20,10 +23,21 @@ def load_paint(checkpoint: Path, device: str = "cpu") -> Paint:
     """The averaged generator of a checkpoint, for frames of any size.
 
     Raises:
-        CheckpointError: this is no checkpoint of a method, or it is damaged.
+        CheckpointError: this is no checkpoint of a method, or it is damaged; names an undamaged one of the same run.
     """
-    method = load_method(checkpoint, map_location=device).to(device).eval()
+    try:
+        method = load_method(checkpoint, map_location=device).to(device).eval()
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{instead_of(checkpoint)}") from error
     return at_any_size(method.stylize, method.size_multiple, method.min_size)
+
+
+def instead_of(checkpoint: Path) -> str:
+    """The newest undamaged checkpoint beside one that cannot be used, as the end of a sentence."""
+    with suppress(CheckpointError):
+        if found := newest_good(checkpoint.parent):
+            return "" if checkpoint.resolve() == found[0].resolve() else f"; {found[0]} is undamaged"
+    return ""
 
 
 def at_any_size(paint: Paint, size_multiple: int, min_size: int) -> Paint:

@@ -187,6 +187,16 @@ class StyleMethod(LightningModule, Describable, ABC):
         """Whether this batch updates the generators too: the last of every ``n_critic`` updates."""
         return (self.batches_seen // self.accumulate + 1) % self.n_critic == 0
 
+    @property
+    def row_due(self) -> bool:
+        """Whether loggers get a row after this batch."""
+        return (self.batches_seen + 1) % cast(Any, self.trainer).log_every_n_steps == 0
+
+    def on_train_batch_start(self, batch: ClipBatch, batch_idx: int) -> None:
+        """A row holds what was measured in its batch; Lightning would repeat older numbers until the epoch ends."""
+        if (results := self.trainer._results) is not None:
+            results.reset()
+
     def on_train_batch_end(self, outputs: Any, batch: ClipBatch, batch_idx: int) -> None:
         """Count, and stop at the end of the run."""
         self.batches_seen += 1

@@ -32,15 +32,15 @@ class Stops(Callback):
 
     def __init__(self) -> None:
         self.received = 0
-        self.before: dict[signal.Signals, Any] = {}
         self.group: Any = None
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the place of Lightning's handlers, of which one hangs if a rank other than 0 gets the signal."""
         if trainer.world_size > 1:
             self.group = torch.distributed.new_group(backend="gloo")  # so that asking does not wait for a GPU
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+            for number in SIGNALS:
+                signal.signal(number, self._receive)  # at the end Lightning gives all signals back what they meant before
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Between two steps of the generators: ask all ranks, and stop if one has been asked to."""
@@ -56,12 +56,6 @@ class Stops(Callback):
             if number == signal.SIGUSR1 and trainer.is_global_zero:
                 requeue()
             raise Stopped(number)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Signals mean again what they meant before."""
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-        self.before = {}
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received:

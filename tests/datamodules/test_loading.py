@@ -1,3 +1,6 @@
+import os
+import signal
+import subprocess
 import time
 from typing import Any
 
@@ -54,6 +57,29 @@ def test_workers_use_one_thread() -> None:
         assert list(ClipLoader(Slow(), 4, num_workers=1, collate_fn=threads)) == [[3]]
     finally:
         cv2.setNumThreads(before)
+
+
+class Own(Dataset[int]):
+    """Tells who reads it."""
+
+    def __len__(self) -> int:
+        return 1000
+
+    def __getitem__(self, index: int) -> int:
+        return os.getpid()
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="signals tell their sender on Linux alone")
+def test_only_the_parent_ends_a_worker() -> None:
+    loader: Any = ClipLoader(Own(), batch_size=1, num_workers=1, worker_init_fn=begin)
+    batches = iter(loader)
+    worker = int(next(batches)[0])
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        subprocess.run(["kill", f"-{int(number)}", str(worker)], check=True)  # somebody else
+    assert all(int(next(batches)[0]) == worker for _ in range(20))
+    os.kill(worker, signal.SIGTERM)
+    with pytest.raises(RuntimeError, match="exited unexpectedly"):
+        list(batches)
 
 
 def test_lightning_takes_it_for_one_that_resumes() -> None:

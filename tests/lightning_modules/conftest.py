@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -50,11 +51,15 @@ def quiet_trainer(**options: object) -> Trainer:
 
 
 def train_on(
-    method: LightningModule, batches: Sequence[ClipBatch], callbacks: Sequence[Callback] = (), **options: object
+    method: LightningModule,
+    batches: Sequence[ClipBatch],
+    callbacks: Sequence[Callback] = (),
+    ckpt_path: Path | None = None,
+    **options: object,
 ) -> Trainer:
     """One pass over the batches."""
     trainer = quiet_trainer(callbacks=list(callbacks), **options)
-    trainer.fit(method, DataLoader(batches, batch_size=None))
+    trainer.fit(method, DataLoader(batches, batch_size=None), ckpt_path=ckpt_path)
     return trainer
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.batch import ClipBatch, Clips, collate
 from datamodules.loading import ClipLoader
 from lightning_modules.base import StyleMethod
+from lightning_modules.checkpoint_io import VerifiedCheckpoints
 from lightning_modules.generators.base import Generator
 
 
@@ -102,7 +103,7 @@ Train = Callable[..., Trainer]
 def train(tmp_path: Path) -> Train:
     """Trains with some callbacks, into the folder ``trainer.log_dir``."""
 
-    def run(*callbacks: Callback, steps: int = 4, n_critic: int = 1, every: int = 1) -> Trainer:
+    def run(*callbacks: Callback, steps: int = 4, n_critic: int = 1, every: int = 1, ckpt_path: Path | None = None) -> Trainer:
         trainer = Trainer(
             accelerator="cpu",
             max_epochs=-1,
@@ -111,6 +112,7 @@ def train(tmp_path: Path) -> Train:
             log_every_n_steps=every,
             logger=CSVLogger(tmp_path, name="", version="run"),
             callbacks=list(callbacks),
+            plugins=[VerifiedCheckpoints()],
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -118,7 +120,7 @@ def train(tmp_path: Path) -> Train:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-            trainer.fit(TintMethod(steps, n_critic), datamodule=TwoColoursData())
+            trainer.fit(TintMethod(steps, n_critic), datamodule=TwoColoursData(), ckpt_path=ckpt_path)
         return trainer
 
     return run

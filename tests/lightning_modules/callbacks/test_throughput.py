@@ -26,12 +26,12 @@ def test_rates_and_share_follow_from_the_clock(monkeypatch: pytest.MonkeyPatch) 
     loader = SimpleNamespace(waited=7.0)
     trainer: Any = SimpleNamespace(world_size=2, train_dataloader=loader)
     clips, failure = Clips(torch.zeros(3, 1, 3, 1, 1)), Failure("style", 1, 9, "a.png", "gone")
-    callback = Throughput(every=5)
+    callback = Throughput()
     callback.on_train_start(trainer, method)
     for number in range(5):
         now += 4
         loader.waited += 1
-        method.batches_seen, method.generator_step = number, number // 2
+        method.batches_seen, method.generator_step, method.row_due = number, number // 2, number == 4
         batch = ClipBatch(clips, clips, failed=(failure,) * (number % 3))
         callback.on_train_batch_end(trainer, method, None, batch, number % 2)  # epochs of two
     # Measured from the end of batch 0 to the end of batch 4: 16 s, 4 batches, 24 clips, 2 steps, 4 s of waiting.
@@ -45,9 +45,16 @@ def test_rates_and_share_follow_from_the_clock(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_run_logs_shares_and_rates(train: Any) -> None:
-    trainer = train(Throughput(every=4), steps=8)  # longer than an epoch, which has three batches
+    trainer = train(Throughput(), steps=8, every=4)  # longer than an epoch, which has three batches
     with (Path(str(trainer.log_dir)) / "metrics.csv").open() as file:
         last = list(csv.DictReader(file))[-1]
     assert 0 <= float(last["throughput/waiting"]) <= 1
     assert float(last["throughput/clips_per_second"]) == pytest.approx(float(last["throughput/steps_per_second"]))
     assert float(last["data/replaced"]) == 0
+
+
+def test_clips_replaced_are_counted_over_resumes() -> None:
+    before, after = Throughput(), Throughput()
+    before.replaced = 3
+    after.load_state_dict(before.state_dict())
+    assert after.replaced == 3

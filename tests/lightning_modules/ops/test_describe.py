@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from torch import nn
@@ -57,3 +58,16 @@ def test_a_description_is_a_copy() -> None:
 def test_wrong_arguments_are_refused_as_without_it() -> None:
     with pytest.raises(TypeError, match="width"):
         Net()
+
+
+def test_what_is_recorded_is_plain() -> None:
+    class Counted(int):
+        """As a command line reads a number."""
+
+    class Named(Describable):
+        def __init__(self, count: int, weights: object, sizes: object, options: object) -> None:
+            super().__init__()
+
+    made = Named(Counted(3), Path("a/b"), (Counted(1), [Counted(2)]), {"deep": Counted(4)}).describe()["init_args"]
+    assert made == {"count": 3, "weights": "a/b", "sizes": (1, [2]), "options": {"deep": 4}}
+    assert [type(made["count"]), type(made["sizes"][0]), type(made["sizes"][1][0]), type(made["options"]["deep"])] == [int] * 4
