@@ -195,5 +195,5 @@ def test_the_command_does_not_recommend_what_it_refuses(checkpoint: Path) -> Non
     content = read_checkpoint(checkpoint)
     content["hyper_parameters"]["no_such_option"] = 1
     write_checkpoint(content, checkpoint)
-    with pytest.raises(CheckpointError, match="use the version of this package that wrote it$"):
+    with pytest.raises(CheckpointError, match=r"use the version of this package that wrote it$"):
         repaint(checkpoint)
