@@ -67,12 +67,11 @@ class Checkpoints(Callback):
         folder = folder_of(trainer)
         path = step_path(folder, step)
         trainer.save_checkpoint(path)
+        if trainer.is_global_zero:
+            point(folder / "last.ckpt", path)
+            self.point_to_best(folder)
+            prune(folder, step, self.keep, self.best_step)
         self.saved = step
-        if not trainer.is_global_zero:
-            return
-        point(folder / "last.ckpt", path)
-        self.point_to_best(folder)
-        prune(folder, step, self.keep, self.best_step)
 
     def point_to_best(self, folder: Path) -> None:
         """Keep ``best.ckpt`` right, also after a kill between a save and this, or a course that was given up."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# Mount a file system of size $1 at $2, gone with the process, and run the rest in it. A user namespace makes up for not being root.
+# Mount a file system of size $1 at $2, gone with the process, and run the rest in it; no root is needed in a user namespace.
 ON_A_SMALL_DISK = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
 ON_A_SMALL_DISK += ['mount -t tmpfs -o size="$1" tmpfs "$2" && cd "$2" && shift 2 && exec "$@"', "sh"]
 RUN = """

@@ -81,6 +81,7 @@ def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
 def test_a_link_stands_for_a_checkpoint_wherever_the_folder_goes(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     save(folder, 5, 10)
+    (folder / "last.ckpt.part").touch()  # of a killed run
     for step in (5, 10):
         point(folder / "last.ckpt", step_path(folder, step))
         assert os.readlink(folder / "last.ckpt") == f"step-{step:06d}.ckpt"

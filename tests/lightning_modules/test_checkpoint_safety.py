@@ -13,7 +13,7 @@ from lightning import Trainer
 
 from datamodules.batch import ClipBatch
 from fit import stylize
-from lightning_modules.checkpoint_file import CheckpointError, read_checkpoint
+from lightning_modules.checkpoint_file import CheckpointError, read_checkpoint, write_checkpoint
 from lightning_modules.checkpoint_folder import newest_good, step_path
 from lightning_modules.checkpoint_io import VerifiedCheckpoints
 from lightning_modules.cyclegan import CycleGAN
@@ -189,3 +189,11 @@ def test_the_command_names_the_checkpoint_before_a_damaged_one(
     assert "got a damaged one" in said
     assert said.endswith(f"; {checkpoint} is undamaged\n")
     assert len(said.splitlines()) == 1
+
+
+def test_the_command_does_not_recommend_what_it_refuses(checkpoint: Path) -> None:
+    content = read_checkpoint(checkpoint)
+    content["hyper_parameters"]["no_such_option"] = 1
+    write_checkpoint(content, checkpoint)
+    with pytest.raises(CheckpointError, match=r"use the version of this package that wrote it$"):
+        repaint(checkpoint)

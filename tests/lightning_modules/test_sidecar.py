@@ -149,6 +149,16 @@ def test_a_refused_write_leaves_what_was_there(before: bytes | None, tmp_path: P
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == expected
 
 
+def test_a_sidecar_that_cannot_get_its_name_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(old: Path, new: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(new))
+
+    monkeypatch.setattr(module.os, "replace", refuse)
+    with pytest.raises(OSError, match=r"Input/output error: .*a\.ckpt\.sha256"):
+        write(tmp_path / "a.ckpt", b"content")
+    assert names(tmp_path) == set()
+
+
 def test_what_cannot_get_its_name_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.ckpt").mkdir()
     with pytest.raises(OSError, match="directory"):

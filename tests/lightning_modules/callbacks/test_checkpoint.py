@@ -9,7 +9,7 @@ from lightning import Callback, LightningModule, Trainer
 
 from lightning_modules.callbacks.checkpoint import Checkpoints
 from lightning_modules.checkpoint_file import read_checkpoint
-from lightning_modules.checkpoint_folder import newest_good, numbered, step_of
+from lightning_modules.checkpoint_folder import newest_good, numbered, point, step_of
 
 
 def saved_step(path: Path) -> int:
@@ -173,12 +173,28 @@ def test_a_kill_before_the_best_is_pointed_to_is_made_up_for(train: Any, folder:
     assert saved_step(folder / "best.ckpt") == 3
 
 
-def test_the_best_of_another_folder_is_known_and_not_there(train: Any, folder: Path) -> None:
+@pytest.mark.parametrize("links", [True, False])
+def test_the_best_of_another_folder_is_known_and_not_there(
+    train: Any, folder: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not links:
+        monkeypatch.setattr(Path, "symlink_to", no_links)
     train(Checkpoints(every=1, best="score", keep=9), Scores([1, 2, 3]), steps=3)
     folder.rename(folder.with_name("elsewhere"))
     train(Checkpoints(best="score"), Scores([9] * 4), steps=4, ckpt_path=folder.with_name("elsewhere") / "last.ckpt")
     assert steps(folder) == [4]
+    assert saved_step(folder / "last.ckpt") == 4
     assert not (folder / "best.ckpt").is_symlink()
+
+
+def no_links(self: Path, target: str) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_a_known_metric_may_be_logged_late_after_resuming(train: Any, folder: Path) -> None:
+    train(Checkpoints(every=1, best="score"), Scores([1, 2]), steps=2)
+    train(Checkpoints(every=1, best="score"), Scores([0] * 5, start=5), steps=4, ckpt_path=folder / "last.ckpt")
+    assert steps(folder)[-1] == 4
 
 
 @pytest.mark.parametrize("other", [{"best": "train/cycle"}, {"best": "score", "mode": "max"}])
@@ -230,16 +246,17 @@ def test_ctrl_c_keeps_what_was_learnt(train: Any, folder: Path) -> None:
     assert saved_step(folder / "last.ckpt") == 2
 
 
-def test_ctrl_c_while_saving_saves_once_more(train: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original, refused = torch.save, []
+@pytest.mark.parametrize("where", ["torch.save", "lightning_modules.callbacks.checkpoint.point"])
+def test_ctrl_c_while_saving_saves_once_more(train: Any, folder: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original, refused = {"torch.save": torch.save, "lightning_modules.callbacks.checkpoint.point": point}[where], []
 
-    def interrupted(content: Any, file: Any) -> None:
+    def interrupted(*arguments: Any) -> None:
         if not refused:
-            refused.append(content)
+            refused.append(arguments)
             raise KeyboardInterrupt
-        original(content, file)
+        original(*arguments)
 
-    monkeypatch.setattr(torch, "save", interrupted)
+    monkeypatch.setattr(where, interrupted)
     with pytest.raises(SystemExit):
         train(Checkpoints(every=2, best="score"), Scores([5] * 9), steps=9)
     assert steps(folder) == [2]
@@ -263,14 +280,16 @@ class OtherRank:
 
 def test_other_ranks_take_part_and_touch_nothing(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "step-000001.ckpt.part").touch()  # the first rank's to remove
+    for name in ("step-000001.ckpt.part", "step-000001.ckpt", "step-000009.ckpt"):  # the first rank's to remove
+        (tmp_path / "checkpoints" / name).touch()
+    before = set((tmp_path / "checkpoints").iterdir())
     trainer: Any = OtherRank(tmp_path)
-    callback, method = Checkpoints(), torch.nn.Module()
+    callback, method = Checkpoints(keep=1), torch.nn.Module()
     method.generator_step = 0  # type: ignore[assignment]
     callback.on_train_start(trainer, method)  # type: ignore[arg-type]
     callback.save(trainer, 5)
     assert trainer.saved == [tmp_path / "checkpoints" / "step-000005.ckpt"]
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-000001.ckpt.part"]
+    assert set((tmp_path / "checkpoints").iterdir()) == before
 
 
 @pytest.mark.parametrize("arguments", [{"every": 0}, {"keep": 0}])
