@@ -33,6 +33,8 @@ def explain(error: BaseException) -> str | None:
     if "DataLoader worker" in text:  # by a signal, often for want of memory
         what = text.strip().splitlines()[0]
         return f"{what} A loader process died; if it was killed for memory, lower data.workers or data.batch_size."
+    if re.search(r"Connection (closed|reset) by peer|Gloo connectFullMesh failed", text):
+        return "another rank is gone; what it said stands above, or in its own log"
     if type(error).__module__.startswith("wandb."):
         return f"W&B: {text} To log without it for now: WANDB_MODE=offline"
     if isinstance(error, OSError) and error.filename:

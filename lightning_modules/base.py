@@ -192,6 +192,10 @@ class StyleMethod(LightningModule, Describable, ABC):
         """Whether loggers get a row after this batch."""
         return (self.batches_seen + 1) % cast(Any, self.trainer).log_every_n_steps == 0
 
+    def on_train_start(self) -> None:
+        """Rows go on at the batch where they were: after a resume Lightning counts one batch too many."""
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.batches_seen
+
     def on_train_batch_start(self, batch: ClipBatch, batch_idx: int) -> None:
         """A row holds what was measured in its batch; Lightning would repeat older numbers until the epoch ends."""
         if (results := self.trainer._results) is not None:
@@ -221,7 +225,8 @@ class StyleMethod(LightningModule, Describable, ABC):
         """Log losses, unweighted, as ``train/<term>``; means over all devices."""
         values = torch.stack([full_precision(value.detach()) for value in terms.values()])
         if self.ranks > 1:
-            values = cast(Tensor, self.trainer.strategy.reduce(values, reduce_op="mean"))
+            torch.distributed.all_reduce(values)  # Lightning's own way waits for all devices before
+            values /= self.ranks
         self.log_dict({f"train/{name}": value for name, value in zip(terms, values, strict=True)}, batch_size=1)
 
     def say_once(self, message: str) -> None:
