@@ -55,6 +55,14 @@ def test_the_method_alone_ends_a_run_and_samples_its_data() -> None:
     assert not built._accelerator_connector.use_distributed_sampler
 
 
+def test_float32_may_be_rounded_unless_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[bool] = []
+    monkeypatch.setattr(fit.run, "allow_tf32", said.append)
+    trainer(accelerator="cpu")
+    trainer(accelerator="cpu", tf32=False)
+    assert said == [True, False]
+
+
 def test_the_farewell_names_the_newest_sample_and_a_command_a_shell_takes(tmp_path: Path) -> None:
     folder = tmp_path / "with space"
     (folder / "samples").mkdir(parents=True)
