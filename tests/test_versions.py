@@ -1,4 +1,4 @@
-"""``make versions``: the package works with the lowest versions pyproject.toml allows and with the newest, each installed anew."""
+"""``make versions``: the package works with the lowest versions pyproject.toml allows and with the newest, installed anew."""
 
 import os
 import subprocess
