@@ -73,6 +73,7 @@ def environment() -> Iterator[Callable[[list[str]], Callable[..., str]]]:
 
 
 @pytest.mark.prove
+@pytest.mark.versions
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("end", ["lowest", "newest"])
 def test_trains_and_paints(end: str, environment: Callable[[list[str]], Callable[..., str]]) -> None:
