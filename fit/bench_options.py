@@ -57,8 +57,8 @@ class Durations(Callback):
 
 def variants(bf16: bool) -> list[Variant]:
     """Eager float32 first; bfloat16 where the machine computes in it."""
-    ways: list[tuple[bool, Literal["none", "all"]]] = [(False, "none"), *([(True, "none")] if bf16 else []), (bf16, "all")]
-    return [Variant(*way, checkpointing) for way in ways for checkpointing in (False, True)]
+    ways = dict.fromkeys([Variant(False, "none", False), Variant(bf16, "none", False), Variant(bf16, "all", False)])
+    return [way._replace(checkpointing=on) for way in ways for on in (False, True)]
 
 
 def go_on(method: CycleGAN, variant: Variant, x: Tensor, y: Tensor, steps: int) -> float:

@@ -26,6 +26,7 @@ def test_a_machine_that_cannot_compile_is_told_what_is_missing(monkeypatch: pyte
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # the first time, torch prepares its headers
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler")
 def test_compiled_networks_compute_the_same_under_the_same_names() -> None:
     network = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
