@@ -2,7 +2,6 @@
 
 from typing import Literal, get_args
 
-import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -66,7 +65,7 @@ class Residual(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``(N, C, h, w)`` to the same shape."""
-        if not self.checkpointing or not torch.is_grad_enabled():
+        if not self.checkpointing:
             return features + self.layers(features)
         # Nothing in a block is drawn by chance, so no state of random generators has to be kept.
         change: Tensor = checkpoint(self.layers, features, use_reentrant=False, preserve_rng_state=False)
