@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help fit test prove lint format clean
+.PHONY: help fit test prove versions lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -20,7 +20,10 @@ test: $(VENV)/installed-dev ## run the tests; ARGS="tests/fit -k video" picks so
 	$(BIN)/python -m pytest -m 'not prove' -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 prove: $(VENV)/installed-dev ## the long proofs, training at full length among them (hours); ARGS=tests/test_learning.py picks one
-	$(BIN)/python -m pytest -s -m prove $(ARGS)
+	$(BIN)/python -m pytest -s -m 'prove and not versions' $(ARGS)
+
+versions: $(VENV)/installed-dev ## train and repaint with the lowest and the newest versions allowed (minutes, 6 GB each, removed again)
+	$(BIN)/python -m pytest -s -m versions tests/test_versions.py $(ARGS)
 
 lint: $(VENV)/installed-dev ## style, types and import directions
 	$(BIN)/ruff check .

@@ -1,12 +1,15 @@
 """How fast this project is here, against the usual way of doing the same, both in one run.
 
-``python -m fit.bench step``: a training step. ``python -m fit.bench data``: reading, packing, loading.
+``python -m fit.bench step``: a training step. ``python -m fit.bench options``: what precision, compiling and checkpointing
+do to it. ``python -m fit.bench layout``: the networks channels-last. ``python -m fit.bench data``: reading, packing, loading.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from fit.bench_data import data
+from fit.bench_layout import layout
+from fit.bench_options import options
 from fit.bench_step import step
 from fit.cli import quiet
 from fit.messages import fail
@@ -23,6 +26,14 @@ def parser() -> Parser:
     one.add_argument("--size", default=128, type=int, metavar="N", help="side of the pictures in pixels (128)")
     one.add_argument("--repeats", default=7, type=int, metavar="N", help="steps of each, after one to warm up (7)")
     one.set_defaults(run=step)
+    for name, run, size, text in (
+        ("options", options, 128, "the same step with the options for speed and memory"),
+        ("layout", layout, 64, "each network forward and backward, channels-last against contiguous"),
+    ):
+        other = commands.add_parser(name, allow_abbrev=False, help=text)
+        other.add_argument("--size", default=size, type=int, metavar="N", help=f"side of the pictures in pixels ({size})")
+        other.add_argument("--repeats", default=5, type=int, metavar="N", help="times each is measured, in turn (5)")
+        other.set_defaults(run=run)
     two = commands.add_parser(
         "data", allow_abbrev=False, help="reading Vimeo-90K as published and packed, and how long training waits for it"
     )
@@ -43,9 +54,9 @@ def main(args: Sequence[str] | None = None) -> int:
         0. A mistake leaves with status 2 and one line on standard error.
     """
     quiet()
-    options = parser().parse_args(args)
+    given = parser().parse_args(args)
     try:
-        options.run(options)
+        given.run(given)
     except ValueError as error:
         fail(error)
     return 0

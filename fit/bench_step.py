@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from itertools import chain
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +35,7 @@ def plain_cyclegan(
     critic: Callable[[], Discriminator] = PatchGAN,
     pool: int = 50,
     steps: int = 1,
+    compile: Literal["none", "all"] = "none",
 ) -> CycleGAN:
     """CycleGAN of images as published."""
     return CycleGAN(
@@ -55,6 +56,7 @@ def plain_cyclegan(
         critic_lr=RATE,
         betas=BETAS,
         constant=1.0,
+        compile=compile,
     )
 
 
@@ -152,15 +154,25 @@ def now() -> float:
 def alternate(method: CycleGAN, loop: EagerLoop, x: Tensor, y: Tensor, bf16: bool) -> Alternate:
     """Train ``method`` for its steps on one pair ``(B, 3, H, W)`` as ``python -m fit`` does, in turn with the eager loop."""
     timing = Alternate(loop)
+    train(method, x, y, bf16, timing)
+    return timing
+
+
+def train(method: CycleGAN, x: Tensor, y: Tensor, bf16: bool, timing: Callback) -> None:
+    """Train ``method`` up to its last step on one pair ``(B, 3, H, W)`` as ``python -m fit`` does."""
     run = trainer(
         accelerator="gpu" if x.is_cuda else "cpu",
         precision="bf16-mixed" if bf16 else "32-true",
         logger=[],
         callbacks=[timing],
     )
-    batches = [ClipBatch(Clips(x[:, None]), Clips(y[:, None]))] * method.steps
+    batches = [ClipBatch(Clips(x[:, None]), Clips(y[:, None]))] * (method.steps - method.generator_step)
     run.fit(method, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
-    return timing
+
+
+def place() -> str:
+    """What computes, in words."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
 
 
 def step(options: argparse.Namespace) -> None:
@@ -176,8 +188,7 @@ def step(options: argparse.Namespace) -> None:
     timing = alternate(method, EagerLoop(method, device), x, y, bf16)
     eager, ours = timing.eager[1:], timing.ours[1:]  # the first warms up
 
-    where = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    print(f"One training step of CycleGAN: ResNet-9, PatchGAN, {size}x{size}, batch 1; {where}; {repeats} of each, in turn")
+    print(f"One training step of CycleGAN: ResNet-9, PatchGAN, {size}x{size}, batch 1; {place()}; {repeats} of each, in turn")
     print(f"{'seconds':28}{'median':>8}{'fastest':>9}{'slowest':>9}")
     for name, seconds in (("eager loop, float32", eager), (f"this project, {'bfloat16' if bf16 else 'float32'}", ours)):
         print(f"{name:28}{median(seconds):8.3f}{min(seconds):9.3f}{max(seconds):9.3f}")

@@ -10,3 +10,10 @@ def native_bf16(device: str) -> bool:
     # Older versions of torch cannot tell; float32 is the safe answer.
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return device == "cpu" and any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def allow_tf32(on: bool) -> None:
+    """Whether GPUs may round the factors of float32 products to 10 bits of fraction (TensorFloat-32). CPUs stay exact."""
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high" if on else "highest")
+        torch.backends.cudnn.allow_tf32 = on

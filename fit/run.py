@@ -11,7 +11,7 @@ from lightning import Callback, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import Logger, WandbLogger
 
-from fit.hardware import native_bf16
+from fit.hardware import allow_tf32, native_bf16
 from fit.metrics_file import RunLogger
 from fit.resume import job, take_note
 from lightning_modules.checkpoint_io import VerifiedCheckpoints
@@ -43,6 +43,7 @@ def trainer(
     profiler: Literal["simple", "advanced"] | None = None,
     detect_anomaly: bool = False,
     deterministic: bool = False,
+    tf32: bool = True,
 ) -> Trainer:
     """Where and how to compute: the part of Lightning's trainer that means something here, the rest being settled.
 
@@ -58,7 +59,9 @@ def trainer(
         profiler: what to time.
         detect_anomaly: name the operation that made the first NaN of a backward pass (slow).
         deterministic: only operations that repeat exactly, on GPUs too (slower).
+        tf32: what computes in float32 on a GPU may round the factors of its products (faster); elsewhere nothing changes.
     """
+    allow_tf32(tf32)
     return Trainer(
         accelerator=accelerator,
         devices=devices,

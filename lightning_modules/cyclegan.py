@@ -37,6 +37,7 @@ from lightning_modules.losses.random_gram import random_gram_distance, random_la
 from lightning_modules.losses.reconstruction import feature_matching, l1
 from lightning_modules.losses.temporal import known_motion, unwarped, warped
 from lightning_modules.losses.total_variation import total_variation
+from lightning_modules.ops.compilation import compile_in_place
 from lightning_modules.ops.describe import Describable
 from lightning_modules.ops.flow import inside
 from lightning_modules.ops.layout import channels_last
@@ -92,6 +93,8 @@ class CycleGAN(StyleMethod):
         accumulate: batches whose gradients are added up for one update, >= 1.
         clip: largest norm of the gradient of an update; 0 leaves it as it is.
         average_decay: of the moving average of the generators that is shown and shipped, in [0, 1).
+        compile: translate the generators, or all networks, to machine code at the start of training; the critics not with a
+            penalty, which differentiates them twice.
         init_from: checkpoint whose weights to start from; what does not fit is reported and left as it was.
         seed: of the choices made in training (pools, penalties, projections).
 
@@ -135,6 +138,7 @@ class CycleGAN(StyleMethod):
         accumulate: int = 1,
         clip: float = 0.0,
         average_decay: float = 0.995,
+        compile: Literal["none", "generators", "all"] = "none",
         init_from: str | None = None,
         seed: int = 0,
     ) -> None:
@@ -142,9 +146,8 @@ class CycleGAN(StyleMethod):
         self.weights = {
             "image": image_weight, "clip": clip_weight if temporal_critic else 0.0, "cycle": cycle_weight,
             "identity": identity_weight, "temporal": temporal_weight, "palette": palette_weight, "texture": texture_weight,
-            "random_gram": random_gram_weight, "known_motion": known_motion_weight,
-            "total_variation": total_variation_weight, "feature_matching": feature_matching_weight,
-            "content": content_weight, "gram": gram_weight,
+            "random_gram": random_gram_weight, "known_motion": known_motion_weight, "total_variation": total_variation_weight,
+            "feature_matching": feature_matching_weight, "content": content_weight, "gram": gram_weight,
         }  # fmt: skip
         self.to_style, self.to_content = generator(), generator()
         self.style_average, self.content_average = averaged(self.to_style), averaged(self.to_content)
@@ -155,7 +158,7 @@ class CycleGAN(StyleMethod):
         )
         self.recent_style, self.recent_paintings = Recent(RECENT), Recent(RECENT)
         self.extractor, self.flow = extractor and extractor(), flow and flow()
-        self.rates, self.betas, self.temporal = (lr, critic_lr), betas, temporal
+        self.rates, self.betas, self.temporal, self.compiled = (lr, critic_lr), betas, temporal, compile
         self.refuse(self._problems())
         channels_last(self)
         self.start_from(init_from)
@@ -169,7 +172,18 @@ class CycleGAN(StyleMethod):
             problems.append("content_weight and gram_weight need an extractor; set extractor or set them to 0")
         if min(self.rates) <= 0:
             problems.append(f"lr and critic_lr must be > 0, got {self.rates}")
+        if self.compiled == "all" and self.style_critic.penalty != "none":
+            problems.append(
+                f"compile=all goes with penalty=none, got {self.style_critic.penalty}: torch.compile does not support double "
+                "backward; set compile to generators"
+            )
         return problems
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        if stage == "fit" and self.compiled != "none":
+            critics = [critic.network for critic in self.critics()] if self.compiled == "all" else []
+            compile_in_place([self.to_style, self.to_content, *critics], self.trainer.strategy.root_device)
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> None:
         """One update of the critics and, at its turn, of the generators."""

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.generators.base import Generator
+from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
 
 BLOCK = 4
 SLOPE = 0.2  # of the leaky ReLUs
@@ -22,8 +23,8 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="replicate")
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="replicate")
+        self.first = EdgeConv2d(channels, channels, 3)
+        self.second = EdgeConv2d(channels, channels, 3)
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,8 +42,8 @@ class Finish(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(6, channels, 5, padding=2, padding_mode="replicate")
-        self.second = nn.Conv2d(channels, 3, 3, padding=1, padding_mode="replicate")
+        self.first = EdgeConv2d(6, channels, 5)
+        self.second = EdgeConv2d(channels, 3, 3)
         with torch.no_grad():
             for convolution in (self.first, self.second):
                 convolution.weight.normal_(std=0.02)
@@ -85,9 +86,9 @@ class MobileGenerator(Generator):
                 f"MobileGenerator: expected channels >= {folded}, blocks >= 1 and finish >= 6, got channels={channels}, "
                 f"blocks={blocks}, finish={finish}"
             )
-        self.stem = nn.Conv2d(folded, channels, 3, padding=1, padding_mode="replicate")
+        self.stem = EdgeConv2d(folded, channels, 3)
         self.blocks = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
-        self.head = nn.Conv2d(channels, folded, 3, padding=1, padding_mode="replicate")
+        self.head = EdgeConv2d(channels, folded, 3)
         self.finish = Finish(finish)
         for convolution in (self.stem, self.head):
             nn.init.normal_(convolution.weight, std=0.02)
@@ -99,7 +100,7 @@ class MobileGenerator(Generator):
     def paint(self, frames: Tensor) -> Tensor:
         """``(N, 3, H, W)`` in [-1, 1] to the same shape."""
         folded = self.head(self.blocks(self.stem(F.pixel_unshuffle(frames, BLOCK))))
-        smooth = F.conv2d(F.pad(folded, (1, 1, 1, 1), mode="replicate"), self.lowpass.to(folded.dtype))
+        smooth = F.conv2d(repeat_edges(folded, 1), self.lowpass.to(folded.dtype))
         painting = F.pixel_shuffle(smooth, BLOCK)
         return torch.tanh(painting + self.finish(painting, frames.to(painting.dtype)))
 

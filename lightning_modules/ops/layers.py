@@ -40,6 +40,41 @@ def pad(frames: Tensor, margin: int, border: str) -> Tensor:
         return F.pad(frames, [margin] * 4, mode=border)
 
 
+class EdgeConv2d(nn.Conv2d):
+    """A convolution that keeps the size by repeating the last pixels, as ``padding_mode="replicate"`` does, compiled too.
+
+    Args:
+        channels_in: of the input.
+        channels_out: of the output.
+        kernel: its side, odd.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int) -> None:
+        super().__init__(channels_in, channels_out, kernel, padding=kernel // 2, padding_mode="replicate")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``(N, channels_in, H, W)`` to ``(N, channels_out, H, W)``."""
+        return F.conv2d(repeat_edges(input, self.kernel_size[0] // 2), self.weight, self.bias)
+
+
+def repeat_edges(frames: Tensor, margin: int) -> Tensor:
+    """``F.pad`` in mode ``replicate`` on all four sides.
+
+    Compiled, the backward pass of torch's own expects another memory layout than it gets for channels-last pictures, and fails
+    (seen in torch 2.15); put together from slices, the border is differentiated by parts that do not.
+
+    Args:
+        frames: ``(N, C, H, W)``.
+        margin: pixels added to each side.
+    """
+    if not torch.compiler.is_compiling():
+        return F.pad(frames, [margin] * 4, mode="replicate")
+    for side in (-2, -1):
+        first, last = (frames.narrow(side, at, 1) for at in (0, frames.shape[side] - 1))
+        frames = torch.cat([*[first] * margin, frames, *[last] * margin], side)
+    return frames
+
+
 class InstanceNorm2d(nn.InstanceNorm2d):
     """Instance norm that leaves channels-last pictures as they lie.
 

@@ -1,7 +1,9 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
 
-from fit.hardware import native_bf16
+from fit.hardware import allow_tf32, native_bf16
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,37 @@ def test_a_torch_that_cannot_tell_gets_float32(monkeypatch: pytest.MonkeyPatch) 
 
 def test_other_devices_get_float32() -> None:
     assert not native_bf16("mps")
+
+
+@pytest.fixture
+def float32_settings() -> Iterator[None]:
+    """Puts back what holds for the whole process."""
+    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    yield
+    torch.set_float32_matmul_precision(products)
+    torch.backends.cudnn.allow_tf32 = convolutions
+
+
+@pytest.mark.usefixtures("float32_settings")
+def test_tf32_is_for_gpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for gpu, on, expected in (
+        (True, False, ("highest", False)),
+        (False, True, ("highest", False)),
+        (True, True, ("high", True)),
+        (False, False, ("high", True)),
+    ):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda gpu=gpu: gpu)
+        allow_tf32(on)
+        assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == expected
+
+
+@pytest.mark.gpu
+@pytest.mark.usefixtures("float32_settings")
+def test_tf32_rounds_the_factors() -> None:
+    a = torch.full((256, 256), 1 + 2.0**-20, device="cuda")
+    products = []
+    for on in (False, True):
+        allow_tf32(on)
+        products.append((a @ a)[0, 0].item())
+    assert products[0] == pytest.approx(256 * (1 + 2.0**-20) ** 2, rel=1e-6)
+    assert products[1] == 256

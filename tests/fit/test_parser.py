@@ -22,7 +22,7 @@ def test_a_class_named_anew_has_its_own_defaults(capsys: pytest.CaptureFixture[s
     for args in (["--model.generator", "ResNetGenerator"], ["--model", "CycleGAN", "--model.generator=ResNetGenerator"]):
         generator = printed(args, capsys)["model"]["init_args"]["generator"]
         assert generator["class_path"] == "lightning_modules.generators.resnet.ResNetGenerator"
-        assert generator["init_args"] == {"channels": 64, "blocks": 9, "upsample": "transposed"}
+        assert generator["init_args"] == {"channels": 64, "blocks": 9, "upsample": "transposed", "checkpointing": False}
 
 
 def test_layers_add_up_and_the_last_word_wins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,7 +34,7 @@ def test_layers_add_up_and_the_last_word_wins(tmp_path: Path, capsys: pytest.Cap
     config = printed([*layers, "--model.generator.channels", "16", "--data.frames=5"], capsys)
     model = config["model"]["init_args"]
     assert (model["steps"], model["lr"], config["data"]["init_args"]["frames"], config["name"]) == (5, 0.2, 5, "b")
-    assert model["generator"]["init_args"] == {"channels": 16, "blocks": 2, "upsample": "transposed"}
+    assert model["generator"]["init_args"] == {"channels": 16, "blocks": 2, "upsample": "transposed", "checkpointing": False}
 
 
 @pytest.mark.parametrize(

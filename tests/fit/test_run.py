@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+import fit.run
 from fit.metrics_file import RunLogger
 from fit.resume import notes
 from fit.run import SaveConfig, farewell, python, trainer
@@ -19,6 +20,14 @@ def test_the_method_alone_ends_a_run_and_samples_its_data() -> None:
 
 def test_checkpoints_are_written_whole_and_verified() -> None:
     assert isinstance(trainer(accelerator="cpu").strategy.checkpoint_io, VerifiedCheckpoints)
+
+
+def test_float32_may_be_rounded_unless_told_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[bool] = []
+    monkeypatch.setattr(fit.run, "allow_tf32", said.append)
+    trainer(accelerator="cpu")
+    trainer(accelerator="cpu", tf32=False)
+    assert said == [True, False]
 
 
 def test_the_farewell_names_the_newest_sample_and_a_command_a_shell_takes(tmp_path: Path) -> None:

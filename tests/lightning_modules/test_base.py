@@ -7,7 +7,7 @@ import pytest
 import torch
 from lightning import Trainer
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
+from torch.optim import SGD, Adam, Optimizer
 
 from datamodules.batch import ClipBatch
 from lightning_modules.average import averaged
@@ -143,6 +143,14 @@ def test_both_sides_learn_at_the_rate_of_the_generator_step(train: Train, batche
 def test_stops_at_the_end_of_the_run(train: Train, batches: Batches) -> None:
     notes = diary(train, batches, 9, steps=2, n_critic=2)
     assert notes.counters[-1] == (2, 4)
+
+
+def test_each_side_has_a_fused_adam() -> None:
+    method = Toy()
+    made = StyleMethod.configure_optimizers(method)
+    assert [type(optimizer) for optimizer in made] == [Adam, Adam]
+    assert [optimizer.param_groups[0]["lr"] for optimizer in made] == list(LR.values())
+    assert all(optimizer.defaults["fused"] and optimizer.defaults["betas"] == method.betas for optimizer in made)
 
 
 def test_counters_are_part_of_the_state() -> None:

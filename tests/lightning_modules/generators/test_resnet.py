@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_modules.generators.resnet import ResNetGenerator
 
@@ -55,3 +55,64 @@ def test_starts_from_small_normal_weights() -> None:
 def test_unknown_upsampling() -> None:
     with pytest.raises(ValueError, match="transposed, resize, got 'nearest'"):
         ResNetGenerator(2, 1, "nearest")
+
+
+def pair() -> tuple[ResNetGenerator, ResNetGenerator]:
+    """The same network without and with checkpointing."""
+    plain, saving = ResNetGenerator(4, 3), ResNetGenerator(4, 3, checkpointing=True)
+    saving.load_state_dict(plain.state_dict())  # the keys are the same
+    return plain, saving
+
+
+def test_checkpointing_changes_no_bit_of_results_and_gradients() -> None:
+    frames = torch.rand(2, 3, 16, 16) * 2 - 1
+    found: list[list[Tensor]] = []
+    for network in pair():
+        x = frames.clone().requires_grad_()
+        painted = network(x)
+        gradients = torch.autograd.grad(painted.square().sum(), [x, *network.parameters()])
+        found.append([painted, *gradients])
+    assert len(found[0]) == 2 + len(list(pair()[0].parameters()))
+    assert all(gradient.abs().max() > 0 for gradient in found[0][1:] if gradient.dim() > 1)
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def kept_bytes(network: nn.Module, frames: Tensor) -> int:
+    """What autograd keeps of a forward pass, weights aside."""
+    kept = {p.untyped_storage().data_ptr(): 0 for p in network.parameters()}
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept.setdefault(tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        painted = network(frames)
+    assert painted.isfinite().all()  # and all of it is still alive: no address was counted twice
+    return sum(kept.values())
+
+
+def test_checkpointing_keeps_the_inputs_of_the_blocks_alone() -> None:
+    frames = torch.rand(1, 3, 32, 32)
+    (shallow, shallow_saving), (deep, deep_saving) = (
+        [kept_bytes(ResNetGenerator(4, blocks, checkpointing=on), frames) for on in (False, True)] for blocks in (1, 9)
+    )
+    features = 16 * 8 * 8 * 4  # bytes of a block's input
+    assert deep_saving - shallow_saving == 8 * features
+    assert deep - shallow > 4 * (deep_saving - shallow_saving)
+    assert deep_saving < 0.6 * deep
+
+
+def test_checkpointing_computes_nothing_twice_without_gradients() -> None:
+    network, calls = pair()[1], []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda *_: calls.append(1))
+    with torch.no_grad():
+        network(torch.rand(1, 3, 8, 8))
+    once = len(calls)
+    network(torch.rand(1, 3, 8, 8)).sum().backward()
+    assert len(calls) == 2 * once + 2 * 3  # two convolutions of three blocks, for the backward pass
+
+
+def test_checkpointing_is_described() -> None:
+    assert ResNetGenerator(2, 1, checkpointing=True).describe()["init_args"]["checkpointing"] is True

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.ops.layers import InstanceNorm2d, PaddedConv2d, pad
+from lightning_modules.ops.layers import EdgeConv2d, InstanceNorm2d, PaddedConv2d, pad, repeat_edges
 
 CHANNELS_LAST, CONTIGUOUS = torch.channels_last, torch.contiguous_format
 
@@ -44,6 +44,24 @@ def test_padded_convolution_is_torchs(border: str) -> None:
     torchs.load_state_dict(ours.state_dict())
     frames = torch.randn(2, 3, 7, 9)
     torch.testing.assert_close(ours(frames), torchs(frames))
+
+
+def test_edge_convolution_is_torchs() -> None:
+    ours, torchs = EdgeConv2d(3, 4, 5), nn.Conv2d(3, 4, 5, padding=2, padding_mode="replicate")
+    torchs.load_state_dict(ours.state_dict())
+    frames = torch.randn(2, 3, 7, 9)
+    assert torch.equal(ours(frames), torchs(frames))
+
+
+def test_edges_are_the_same_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def repeated() -> list[Tensor]:
+        frames = torch.arange(2 * 3 * 4 * 5.0).view(2, 3, 4, 5).requires_grad_()
+        bordered = repeat_edges(frames, 2)
+        return [bordered, *torch.autograd.grad((bordered * torch.arange(bordered.numel()).view_as(bordered)).sum(), frames)]
+
+    eager = repeated()
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert all(torch.equal(a, b) for a, b in zip(eager, repeated(), strict=True))
 
 
 def test_borders_are_what_they_say() -> None:
