@@ -192,14 +192,11 @@ class StyleMethod(LightningModule, Describable, ABC):
         """Whether loggers get a row after this batch."""
         return (self.batches_seen + 1) % cast(Any, self.trainer).log_every_n_steps == 0
 
-    def on_train_start(self) -> None:
-        """Rows go on at the batch where they were: after a resume Lightning counts one batch too many."""
-        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.batches_seen
-
     def on_train_batch_start(self, batch: ClipBatch, batch_idx: int) -> None:
-        """A row holds what was measured in its batch; Lightning would repeat older numbers until the epoch ends."""
+        """A row of the loggers holds what was measured in its batch, and comes at the same batches after a resume."""
         if (results := self.trainer._results) is not None:
-            results.reset()
+            results.reset()  # Lightning would repeat older numbers until the epoch ends
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.batches_seen  # after a resume it counts one too many
 
     def on_train_batch_end(self, outputs: Any, batch: ClipBatch, batch_idx: int) -> None:
         """Count, and stop at the end of the run."""
