@@ -166,11 +166,22 @@ def read_pictures(folder: Path, indices: Sequence[int], length: int) -> NDArray[
         DataError: a picture is missing, damaged, or one too many.
     """
     if "%" in os.path.abspath(folder):  # which FFmpeg would take for part of the pattern
-        return np.stack([_read_picture(folder / f"im{index + 1}.png") for index in indices])
-    reader = DecordReader(folder / "im%d.png")
-    if len(reader) != length:
-        raise DataError(folder, f"im1.png to im{length}.png and no other im*.png", f"{len(reader)}", "restore the folder")
-    return reader.read(indices)
+        return _one_by_one(folder, indices)
+    try:
+        reader = DecordReader(folder / "im%d.png")
+        found = len(reader)
+        pictures = reader.read(indices) if found == length else None
+    except (
+        DataError
+    ):  # it cannot open small pictures of some widths (16, 24, 32, 48, 96), and does not say which file is damaged
+        return _one_by_one(folder, indices)
+    if pictures is None:
+        raise DataError(folder, f"im1.png to im{length}.png and no other im*.png", f"{found}", "restore the folder")
+    return pictures
+
+
+def _one_by_one(folder: Path, indices: Sequence[int]) -> NDArray[np.uint8]:
+    return np.stack([_read_picture(folder / f"im{index + 1}.png") for index in indices])
 
 
 def _read_picture(path: Path) -> NDArray[np.uint8]:

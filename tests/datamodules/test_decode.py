@@ -130,9 +130,9 @@ def test_workers_read_the_same_however_they_are_started(
     assert [read_numbers(dataset[i]) for i in range(40)] == right
 
 
-def sequence(folder: Path, length: int = 7) -> NDArray[np.uint8]:
+def sequence(folder: Path, length: int = 7, width: int = 20) -> NDArray[np.uint8]:
     folder.mkdir(parents=True)
-    frames = np.random.default_rng(0).integers(256, size=(length, 12, 20, 3), dtype=np.uint8)
+    frames = np.random.default_rng(0).integers(256, size=(length, 12, width, 3), dtype=np.uint8)
     for number, frame in enumerate(frames, 1):
         cv2.imwrite(str(folder / f"im{number}.png"), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     return frames
@@ -143,6 +143,23 @@ def test_pictures_of_a_sequence_are_read_without_loss(tmp_path: Path, name: str)
     frames = sequence(tmp_path / name)
     for indices in (range(7), range(2, 5), [0, 3, 6]):
         assert np.array_equal(read_pictures(tmp_path / name, indices, 7), frames[list(indices)])
+
+
+@pytest.mark.parametrize("width", [16, 24, 32, 48, 96])  # which Decord refuses to open
+def test_small_pictures_of_any_width_are_read(width: int, tmp_path: Path) -> None:
+    frames = sequence(tmp_path / "small", width=width)
+    assert np.array_equal(read_pictures(tmp_path / "small", [0, 3, 6], 7), frames[[0, 3, 6]])
+
+
+@pytest.mark.parametrize("width", [20, 32])
+def test_a_damaged_picture_is_named(width: int, tmp_path: Path) -> None:
+    sequence(tmp_path / "plain", width=width)
+    third = tmp_path / "plain" / "im3.png"
+    data = bytearray(third.read_bytes())
+    data[len(data) // 2] ^= 255
+    third.write_bytes(data)
+    with pytest.raises(DataError, match=r"im3\.png: expected a picture"):
+        read_pictures(tmp_path / "plain", [1, 2], 7)
 
 
 @pytest.mark.parametrize(
