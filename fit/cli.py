@@ -102,6 +102,7 @@ class StyleCLI(LightningCLI):
             self.datamodule.trainer = self.trainer
             if first_process():  # folders are looked at before loggers and other processes start anything
                 self.datamodule.setup("fit")
+            self.model.refuse(self.model.clip_problems(self.datamodule.size, self.datamodule.frames))
             checkpoint = self.go_on()
             if self.model.steps > self.begun:
                 self.ranks.start()

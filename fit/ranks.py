@@ -18,6 +18,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 PARENT = "FIT_PARENT"  # environment variable: the process that started this rank
+PLACE = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 STOPPED = {128 + number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)}  # how a rank ends that was asked to
 SOURCES = Path(__file__).resolve().parents[1]  # every rank runs the same ones, wherever it is started
 GRACE = 8.0  # seconds for a rank to end by itself once another is gone
@@ -50,10 +51,11 @@ class Ranks:
         self.command = list(command)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.ended = threading.Event()
-        self.before = dict(os.environ)
+        self.before = {name: os.environ.get(name) for name in PLACE}
         if self.wanted:  # Lightning reads these when the trainer is made
-            os.environ |= {"LOCAL_RANK": "0", "MASTER_ADDR": os.environ.get("MASTER_ADDR", "127.0.0.1")}
-            os.environ["MASTER_PORT"] = os.environ.get("MASTER_PORT", str(free_port()))
+            os.environ |= {
+                name: self.before[name] or new for name, new in zip(PLACE, ("0", "127.0.0.1", str(free_port())), strict=True)
+            }
 
     def start(self) -> None:
         """Start them, and watch."""
@@ -87,9 +89,11 @@ class Ranks:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        if self.wanted:
-            os.environ.clear()
-            os.environ |= self.before
+        for name, value in self.before.items() if self.wanted else ():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
     def _watch(self) -> None:
         while not self.ended.wait(0.3):

@@ -38,6 +38,8 @@ class Stops(Callback):
         """Take the place of Lightning's handlers, of which one hangs if a rank other than 0 gets the signal."""
         if trainer.world_size > 1:
             self.group = torch.distributed.new_group(backend="gloo")  # so that asking does not wait for a GPU
+        if trainer.received_sigterm:  # while things were set up
+            self.received = signal.SIGTERM
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 signal.signal(number, self._receive)  # at the end Lightning gives all signals back what they meant before

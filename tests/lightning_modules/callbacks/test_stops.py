@@ -36,6 +36,19 @@ def test_a_signal_ends_the_run_after_the_step_saved(number: int, train: Any, tmp
     assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)] == before
 
 
+class Early(Callback):
+    """Sends SIGTERM before training has begun, when Lightning's own handler is there."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_while_things_are_set_up_counts(train: Any) -> None:
+    with pytest.raises(Stopped) as stopped:
+        train(Early(), Stops(), steps=5)
+    assert stopped.value.code == 128 + signal.SIGTERM
+
+
 def test_a_run_that_is_not_stopped_ends_as_ever(train: Any) -> None:
     before = signal.getsignal(signal.SIGTERM)
     trainer = train(Stops(), steps=2)
