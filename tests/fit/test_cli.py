@@ -90,12 +90,14 @@ def test_one_seed_for_weights_and_data(run: tuple[StyleCLI, Path, str]) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--model.lr=-1", "--model.n_critic=0"], "n_critic must be >= 1, got 0; lr and critic_lr must be > 0"),
+        (["--model.lr=-1", "--model.n_critic=0"], "n_critic must be >= 1, got 0; lr and critic_lr must be > 0 and finite"),
         (["--data.frames=0", "--data.flip=2"], "frames must be >= 1, got 0; flip must be a probability, got 2"),
         (["--data.size=[30,30]"], "multiples of"),
         (["--data=VideoFolder", "--data.root=empty", "--data.style=empty"], "empty"),
         (["--name=a/b"], "name: expected letters"),
+        (["--model.cycle_weight=nan"], "cycle_weight must be >= 0 and finite, got nan"),
         (["--samples.every=0"], "samples: expected every"),
+        (["--alarms.every=0"], "alarms: expected every >= 1"),
         (["--trainer.devices=0"], "devices"),
         (["--model.init_from=nowhere.ckpt"], "nowhere.ckpt"),
     ],
