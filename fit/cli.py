@@ -18,6 +18,7 @@ from fit.messages import explain, fail
 from fit.parser import Parser, classes_start_anew
 from fit.run import RunLogger, SaveConfig, farewell, new_folder, remove, trainer
 from lightning_modules.base import StyleMethod
+from lightning_modules.callbacks.alarms import Alarms
 from lightning_modules.callbacks.checkpoint import Checkpoints
 from lightning_modules.callbacks.progress import Progress
 from lightning_modules.callbacks.throughput import Throughput
@@ -43,6 +44,7 @@ class StyleCLI(LightningCLI):
         parser.add_argument("--name", type=str | None, default=None, help="last part of the run folder's name")
         parser.add_lightning_class_args(VideoLogger, "samples")
         parser.add_lightning_class_args(Checkpoints, "checkpoints")
+        parser.add_lightning_class_args(Alarms, "alarms")
         parser.set_defaults({"model": "lightning_modules.cyclegan.CycleGAN", "data": "datamodules.moving_scenes.MovingScenes"})
         parser.link_arguments("seed_everything", "data.init_args.seed")
         parser.link_arguments("seed_everything", "model.init_args.seed")
