@@ -113,6 +113,17 @@ def test_a_refused_run_says_one_line_and_leaves_nothing(args: list[str], said: s
     assert [path.name for path in Path.cwd().iterdir()] == ["empty"]
 
 
+def test_a_run_that_diverges_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("lightning_modules.cyclegan.warped", lambda painted, *_: painted.mean() * float("nan"))
+    with pytest.raises(SystemExit) as left:
+        main([*SMALL, "--alarms.max_skipped=2"])
+    warning, line = (line for line in capsys.readouterr().err.splitlines() if line.startswith(("warning: ", "error: ")))
+    assert left.value.code == 2
+    assert warning.startswith("warning: step 1: an update was left out")
+    assert line.startswith("error: step 2: 2 updates of the generators in a row were left out")
+    assert "temporal (gradients of to_style" in line
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise ZeroDivisionError

@@ -125,6 +125,36 @@ def test_wasserstein_critics_have_no_certainty(cyclegan: Build, train: Train) ->
     }
 
 
+def forever_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightning_modules.cyclegan.warped", lambda painted, *_: painted.mean() * float("nan"))
+
+
+def test_nan_for_ever_stops_the_run_and_spoils_nothing(
+    cyclegan: Build, train: Train, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, alarms = cyclegan(), Alarms(max_skipped=3)
+    forever_nan(monkeypatch)
+    with pytest.raises(
+        ValueError, match=r"step 3: 3 updates of the generators in a row were left out, because .*: temporal"
+    ) as end:
+        train(method, moving(5), [alarms])
+    assert "--trainer.precision 32-true, or --alarms.nonfinite back_off" in str(end.value)
+    (line,) = warned(capsys)  # of the first, then nothing more until the end
+    assert line.startswith("warning: step 1: an update was left out, because a gradient was not finite: generators: temporal (")
+    assert (alarms.skipped, method.slowed) == (3, 1.0)
+    assert all(p.isfinite().all() for p in method.parameters())
+
+
+def test_backing_off_halves_the_rates_before_it_stops(cyclegan: Build, train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = cyclegan(lr=0.1, constant=1.0)
+    forever_nan(monkeypatch)
+    with pytest.raises(ValueError, match="step 3: 3 updates") as end:
+        train(method, moving(5), [Alarms(max_skipped=3, nonfinite="back_off")])
+    assert "back_off" not in str(end.value)  # which was tried
+    assert method.slowed == 1 / 8
+    assert method.trainer.optimizers[1].param_groups[0]["lr"] == 0.001 / 4  # of the critics, whose last step was in batch 3
+
+
 class Slow(Dataset[ClipBatch]):
     """Each batch takes far longer to load than to train on."""
 
