@@ -95,7 +95,7 @@ def test_one_seed_for_weights_and_data(run: tuple[StyleCLI, Path, str]) -> None:
         (["--data.size=[30,30]"], "multiples of"),
         (["--data=VideoFolder", "--data.root=empty", "--data.style=empty"], "empty"),
         (["--name=a/b"], "name: expected letters"),
-        (["--model.cycle_weight=nan"], "cycle_weight must be >= 0 and finite, got nan"),
+        (["--model.cycle_weight=.nan"], "cycle_weight must be >= 0 and finite, got nan"),
         (["--samples.every=0"], "samples: expected every"),
         (["--alarms.every=0"], "alarms: expected every >= 1"),
         (["--trainer.devices=0"], "devices"),
