@@ -24,6 +24,7 @@ class Run:
         self.alarms, self.metrics, self.logged = alarms, metrics, []
         self.paint: Callable[[Tensor], Tensor] = lambda content: content
         self.critics: dict[str, float] = {}
+        self.frames = 2
         self.method: Any = SimpleNamespace(
             generator_step=0, batches_seen=0, accumulate=1, n_critic=1, skips={}, blame={}, slowed=1.0,
             stylize=lambda frames: self.paint(frames), undecided=lambda: self.critics,
@@ -37,7 +38,7 @@ class Run:
             self.method.skips = {**self.method.skips, **skips}
             self.method.blame = {side: f"{side}: a term" for side in skips}
             self.trainer.callback_metrics = {name: torch.tensor(value) for name, value in self.metrics.items()}
-            clips = Clips(torch.rand(1, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1)
+            clips = Clips(torch.rand(1, self.frames, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1)
             self.alarms.on_train_batch_end(self.trainer, self.method, None, ClipBatch(clips, clips), 0)
             method = self.method
             method.batches_seen += 1
@@ -107,6 +108,14 @@ def test_numbers_are_those_of_all_devices() -> None:
         },
         abs=1e-6,
     )
+
+
+def test_what_cannot_be_measured_is_not_logged_nor_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(Alarms(every=1))
+    run.frames, run.paint = 1, lambda content: 0.8 * content
+    run.step(ENOUGH)
+    assert all("alarm/motion" not in values for values in run.logged)
+    assert warned(capsys) == []
 
 
 def test_other_ranks_say_nothing(capsys: pytest.CaptureFixture[str]) -> None:
