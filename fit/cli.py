@@ -23,6 +23,7 @@ from fit.ranks import Ranks, first_process
 from fit.resume import interrupted_run, last_checkpoint, notes, run_folder
 from fit.run import SaveConfig, farewell, trainer
 from lightning_modules.base import StyleMethod
+from lightning_modules.callbacks.alarms import Alarms
 from lightning_modules.callbacks.checkpoint import Checkpoints
 from lightning_modules.callbacks.progress import Progress
 from lightning_modules.callbacks.stops import Stopped, Stops
@@ -54,6 +55,7 @@ class StyleCLI(LightningCLI):
         parser.add_argument("--resume", type=str | None, default=None, help="go on with a run: its folder, or last")
         parser.add_lightning_class_args(VideoLogger, "samples")
         parser.add_lightning_class_args(Checkpoints, "checkpoints")
+        parser.add_lightning_class_args(Alarms, "alarms")
         parser.set_defaults({"model": "lightning_modules.cyclegan.CycleGAN", "data": "datamodules.moving_scenes.MovingScenes"})
         parser.link_arguments("seed_everything", "data.init_args.seed")
         parser.link_arguments("seed_everything", "model.init_args.seed")

@@ -46,7 +46,7 @@ class StyleMethod(LightningModule, Describable, ABC):
         self.batches_seen = 0
         self.slowed = 1.0  # times the learning rates; alarms may lower it
         self.skips: dict[str, int] = {}  # updates of each side left out one after the other, because a gradient was not finite
-        self.blame = ""  # what the latest of them was about
+        self.blame: dict[str, str] = {}  # what the latest of each side was about
         self.window: dict[str, list[dict[str, Tensor]]] = {}  # the terms of each side since its last update
         self.betas: tuple[float, float] = (0.5, 0.999)
         self.said: set[str] = set()
@@ -149,7 +149,7 @@ class StyleMethod(LightningModule, Describable, ABC):
             self.skips[side] = 0
         else:
             self.skips[side] = self.skips.get(side, 0) + 1
-            self.blame = self.find_blame(side)
+            self.blame[side] = self.find_blame(side)
         optimizer.zero_grad(set_to_none=True)
         self.window[side] = []
 
@@ -166,6 +166,10 @@ class StyleMethod(LightningModule, Describable, ABC):
             if any(p.grad is not None and not p.grad.isfinite().all() for p in network.parameters())
         ]
         return f"{side}: {', '.join(sorted(terms)) or 'no term, but a gradient'} (gradients of {', '.join(networks)})"
+
+    def undecided(self) -> dict[str, float]:
+        """Terms that are critics' losses, penalties aside: name to the loss where real and painted cannot be told apart."""
+        return {}
 
     def rate(self, step: int) -> float:
         """Share of the learning rate at a generator step: 1, then linearly down to 0 at the end of the run."""

@@ -1,5 +1,6 @@
 """A critic in training: its network, its memory of what was painted, its objective and its penalty."""
 
+import math
 from typing import Literal
 
 import torch
@@ -64,8 +65,8 @@ class Critic(nn.Module):
             found.append("adversarial=wasserstein needs penalty=gradient, or its critic is not bounded")
         if self.network.needs_flow and self.pool.size:
             found.append(f"{name} with aligned=True sees flow, which its memory does not keep; set clip_pool to 0")
-        if self.every < 1 or self.weight < 0:
-            found.append(f"penalty_every must be >= 1 and penalty_weight >= 0, got {self.every} and {self.weight}")
+        if self.every < 1 or not 0 <= self.weight < math.inf:
+            found.append(f"penalty_every must be >= 1 and penalty_weight >= 0 and finite, got {self.every} and {self.weight}")
         return found
 
     def score(self, frames: Tensor, flow: Tensor | None = None) -> Tensor:
@@ -85,8 +86,8 @@ class Critic(nn.Module):
         stream: str = "critic",
         painted_flow: Tensor | None = None,
         real_flow: Tensor | None = None,
-    ) -> Tensor:
-        """What the critic minimises, penalty included.
+    ) -> tuple[Tensor, Tensor | None]:
+        """What the critic minimises.
 
         Args:
             painted: frames or clips in [-1, 1]; no gradient flows into them.
@@ -97,15 +98,15 @@ class Critic(nn.Module):
             real_flow: the same for the real clips.
 
         Returns:
-            A scalar.
+            The adversarial loss, and the weighted penalty to add to it where one is due; scalars.
         """
         painted = self.pool(painted, slots, f"{stream} pool")
         painted_logits, real_logits = self._scores(painted, real, painted_flow, real_flow)
         loss = critic_loss(self.adversarial, real_logits, painted_logits)
         if self.penalty == "none" or self.weight == 0 or slots.update % self.every:
-            return loss
+            return loss, None
         epsilon = torch.tensor([draws.random() for draws in slots.draws(f"{stream} penalty")], dtype=torch.float64)
-        return loss + self.weight * self.every * self._penalty(painted, real, epsilon, real_flow)
+        return loss, self.weight * self.every * self._penalty(painted, real, epsilon, real_flow)
 
     def _scores(
         self, painted: Tensor, real: Tensor, painted_flow: Tensor | None, real_flow: Tensor | None

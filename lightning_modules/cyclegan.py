@@ -14,6 +14,7 @@ critic of clips and a temporal term. x is content, y style, G paints, F undoes i
     and, off by default: known_motion, total_variation, feature_matching, content, gram
 """
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.flow import DISFlow, FlowEstimator
 from lightning_modules.generators.base import Generator
 from lightning_modules.generators.mobile import MobileGenerator
-from lightning_modules.losses.adversarial import AdversarialKind
+from lightning_modules.losses.adversarial import AdversarialKind, undecided
 from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters
 from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, gram_style_loss
 from lightning_modules.losses.random_gram import random_gram_distance, random_layers
@@ -165,13 +166,17 @@ class CycleGAN(StyleMethod):
 
     def _problems(self) -> list[str]:
         """What is wrong with the options."""
-        problems = [f"{name}_weight must be >= 0, got {weight}" for name, weight in self.weights.items() if weight < 0]
+        problems = [
+            f"{name}_weight must be >= 0 and finite, got {weight}"
+            for name, weight in self.weights.items()
+            if not 0 <= weight < math.inf
+        ]
         for critic in self.critics():
             problems += critic.problems()
         if self.extractor is None and (self.weights["content"] or self.weights["gram"]):
             problems.append("content_weight and gram_weight need an extractor; set extractor or set them to 0")
-        if min(self.rates) <= 0:
-            problems.append(f"lr and critic_lr must be > 0, got {self.rates}")
+        if not all(0 < rate < math.inf for rate in self.rates):
+            problems.append(f"lr and critic_lr must be > 0 and finite, got {self.rates}")
         if self.compiled == "all" and self.style_critic.penalty != "none":
             problems.append(
                 f"compile=all goes with penalty=none, got {self.style_critic.penalty}: torch.compile does not support double "
@@ -236,8 +241,10 @@ class CycleGAN(StyleMethod):
             a, b = (painted, style.frames, slots), (unpainted, content.frames, slots)
             losses["style_clip_critic"] = self.style_clip_critic.loss(*a, "style clips", content.flow, style.flow)
             losses["content_clip_critic"] = self.content_clip_critic.loss(*b, "content clips", style.flow, content.flow)
-        self.log_terms(losses)
-        self.update("critics", losses)
+        penalties = {f"{name}_penalty": penalty for name, (_, penalty) in losses.items() if penalty is not None}
+        terms = {name: loss for name, (loss, _) in losses.items()} | penalties
+        self.log_terms(terms)
+        self.update("critics", terms)
 
     def weigh(self, terms: dict[str, Callable[[], Tensor]]) -> dict[str, Tensor]:
         """The terms whose weight is not 0, times their weights; only these are computed."""
@@ -300,6 +307,10 @@ class CycleGAN(StyleMethod):
         """Those there are."""
         every = (self.style_critic, self.content_critic, self.style_clip_critic, self.content_clip_critic)
         return [critic for critic in every if critic is not None]
+
+    def undecided(self) -> dict[str, float]:
+        worth = {name: undecided(critic.adversarial) for name, critic in self.named_children() if isinstance(critic, Critic)}
+        return {name: loss for name, loss in worth.items() if loss is not None}
 
     def clip_problems(self, size: tuple[int, int], frames: int) -> list[str]:
         problems = []

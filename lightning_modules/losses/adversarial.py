@@ -4,6 +4,7 @@ Every function takes maps of logits ``(B, ...)``, larger for real, and averages 
 clips, in float32.
 """
 
+import math
 from typing import Literal, get_args
 
 import torch.nn.functional as F
@@ -70,6 +71,27 @@ def critic_loss(kind: AdversarialKind, real_logits: Tensor, fake_logits: Tensor)
             return clip_mean(F.relu(1 - real)) + clip_mean(F.relu(1 + fake))  # max(0, 1 - D(y)) + max(0, 1 + D(G(x)))
         case "wasserstein":
             return clip_mean(fake) - clip_mean(real)  # D(G(x)) - D(y)
+    raise _unknown(kind)
+
+
+def undecided(kind: AdversarialKind) -> float | None:
+    """``critic_loss`` of a critic that cannot tell real from generated data, and says so; the less, the surer it is.
+
+    Returns:
+        None for wasserstein, whose critic has no bound to come near to.
+
+    Raises:
+        ValueError: an unknown kind.
+    """
+    match kind:
+        case "minimax" | "nonsaturating":
+            return 2 * math.log(2)  # D = 1/2
+        case "lsgan":
+            return 0.5  # D = 1/2
+        case "hinge":
+            return 2.0  # D = 0
+        case "wasserstein":
+            return None
     raise _unknown(kind)
 
 

@@ -91,12 +91,14 @@ def test_one_seed_for_weights_and_data(run: tuple[StyleCLI, Path, str]) -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--model.lr=-1", "--model.n_critic=0"], "n_critic must be >= 1, got 0; lr and critic_lr must be > 0"),
+        (["--model.lr=-1", "--model.n_critic=0"], "n_critic must be >= 1, got 0; lr and critic_lr must be > 0 and finite"),
         (["--data.frames=0", "--data.flip=2"], "frames must be >= 1, got 0; flip must be a probability, got 2"),
         (["--data.size=[30,30]"], "multiples of"),
         (["--data=VideoFolder", "--data.root=empty", "--data.style=empty"], "empty"),
         (["--name=a/b"], "name: expected letters"),
+        (["--model.cycle_weight=.nan"], "cycle_weight must be >= 0 and finite, got nan"),
         (["--samples.every=0"], "samples: expected every"),
+        (["--alarms.every=0"], "alarms: expected every >= 1"),
         (["--trainer.devices=0"], "devices"),
         (["--model.init_from=nowhere.ckpt"], "nowhere.ckpt"),
     ],
@@ -110,6 +112,17 @@ def test_a_refused_run_says_one_line_and_leaves_nothing(args: list[str], said: s
     assert line.startswith("error: ")
     assert said in line
     assert [path.name for path in Path.cwd().iterdir()] == ["empty"]
+
+
+def test_a_run_that_diverges_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("lightning_modules.cyclegan.warped", lambda painted, *_: painted.mean() * float("nan"))
+    with pytest.raises(SystemExit) as left:
+        main([*SMALL, "--alarms.max_skipped=2"])
+    warning, line = (line for line in capsys.readouterr().err.splitlines() if line.startswith(("warning: ", "error: ")))
+    assert left.value.code == 2
+    assert warning.startswith("warning: step 1: an update was left out")
+    assert line.startswith("error: step 2: 2 updates of the generators in a row were left out")
+    assert "temporal (gradients of to_style" in line
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,12 +34,19 @@ def critic(norm: str = "none", pool: int = 0, **options: object) -> Critic:
     return Critic(network, pool, **settings)
 
 
+def whole(parts: tuple[Tensor, Tensor | None]) -> Tensor:
+    loss, penalty = parts
+    return loss if penalty is None else loss + penalty
+
+
 @pytest.mark.parametrize("kind", ["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"])
 def test_minimises_its_objective(kind: AdversarialKind) -> None:
     judge = critic(adversarial=kind)
     painted, real = pictures(1), pictures(2)
     expected = critic_loss(kind, judge.network(real), judge.network(painted))
-    torch.testing.assert_close(judge.loss(painted, real, slots()), expected)
+    loss, penalty = judge.loss(painted, real, slots())
+    torch.testing.assert_close(loss, expected)
+    assert penalty is None
     torch.testing.assert_close(judge.deceived(painted), generator_loss(kind, judge.network(painted)))
 
 
@@ -47,7 +54,7 @@ def test_batch_norm_sees_real_and_painted_apart() -> None:
     judge = critic("batch")
     painted, real = pictures(1), 0.1 * pictures(2)
     expected = critic_loss("lsgan", judge.network(real), judge.network(painted))
-    torch.testing.assert_close(judge.loss(painted, real, slots()), expected)
+    torch.testing.assert_close(judge.loss(painted, real, slots())[0], expected)
     together = judge.network(torch.cat([painted, real]))
     assert not torch.isclose(critic_loss("lsgan", together[2:], together[:2]), expected)
 
@@ -55,7 +62,7 @@ def test_batch_norm_sees_real_and_painted_apart() -> None:
 def test_no_gradient_reaches_what_was_painted() -> None:
     for penalty in ("none", "gradient", "r1"):
         painted = pictures(1).requires_grad_()
-        critic(penalty=penalty).loss(painted, pictures(2), slots()).backward()
+        whole(critic(penalty=penalty).loss(painted, pictures(2), slots())).backward()
         assert painted.grad is None
 
 
@@ -79,30 +86,30 @@ def test_is_shown_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         assert any(torch.equal(picture, known) for picture in shown)
 
 
-def test_penalties_are_added_by_their_weight() -> None:
+def test_penalties_come_apart_from_the_loss_and_weighted() -> None:
     painted, real = pictures(1), pictures(2)
-    plain = critic().loss(painted, real, slots())
+    plain, _ = critic().loss(painted, real, slots())
     judge = critic(penalty="r1", weight=3.0)
-    torch.testing.assert_close(judge.loss(painted, real, slots()), plain + 3 * r1_penalty(judge.network, real))
+    torch.testing.assert_close(judge.loss(painted, real, slots()), (plain, 3 * r1_penalty(judge.network, real)))
     judge = critic(penalty="gradient", weight=3.0)
     epsilon = torch.tensor([draws.random() for draws in slots().draws("critic penalty")])
-    expected = plain + 3 * gradient_penalty(judge.network, real, painted, epsilon)
-    torch.testing.assert_close(judge.loss(painted, real, slots()), expected)
+    expected = 3 * gradient_penalty(judge.network, real, painted, epsilon)
+    torch.testing.assert_close(judge.loss(painted, real, slots()), (plain, expected))
 
 
 @pytest.mark.parametrize("every", [2, 5])
 def test_lazy_penalties_amount_to_eager_ones(every: int) -> None:
     painted, real = pictures(1), pictures(2)
     lazy, eager = critic(penalty="r1", every=every), critic(penalty="r1")
-    losses = [lazy.loss(painted, real, slots(step)) for step in range(10)]
+    losses = [whole(lazy.loss(painted, real, slots(step))) for step in range(10)]
     assert losses[0] > 1.1 * losses[1]
-    torch.testing.assert_close(torch.stack(losses).mean(), eager.loss(painted, real, slots()))
+    torch.testing.assert_close(torch.stack(losses).mean(), whole(eager.loss(painted, real, slots())))
 
 
 def test_a_penalty_of_weight_0_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = critic(penalty="gradient", weight=0.0)
     monkeypatch.setattr(judge, "_penalty", lambda *_: pytest.fail("computed"))
-    torch.testing.assert_close(judge.loss(pictures(1), pictures(2), slots()), critic().loss(pictures(1), pictures(2), slots()))
+    assert judge.loss(pictures(1), pictures(2), slots())[1] is None
 
 
 def test_one_number_between_real_and_painted_for_all_frames_of_a_clip(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +129,7 @@ def test_flow_reaches_a_critic_that_aligns() -> None:
     torch.manual_seed(0)
     judge = Critic(TemporalPatchGAN(4, 2, "none", aligned=True), 0, "hinge", "r1", 10.0, 1)
     flow = 2 * torch.randn(2, 2, 2, 8, 8, generator=torch.Generator().manual_seed(3))
-    losses = [judge.loss(clips(1), clips(2), slots(), "", a, b) for a, b in ((flow, flow), (-flow, flow), (flow, -flow))]
+    losses = [whole(judge.loss(clips(1), clips(2), slots(), "", a, b)) for a, b in ((flow, flow), (-flow, flow), (flow, -flow))]
     assert len({round(loss.item(), 6) for loss in losses}) == 3
     with pytest.raises(ValueError, match="expected flow because aligned=True"):
         judge.loss(clips(1), clips(2), slots())
@@ -156,7 +163,8 @@ def test_all_problems_are_told() -> None:
     unbounded, every = critic(adversarial="wasserstein", penalty="r1", every=0).problems()
     assert "wasserstein needs penalty=gradient" in unbounded
     assert "penalty_every must be >= 1" in every
-    (weight,) = critic(penalty="r1", weight=-1.0).problems()
-    assert "penalty_weight >= 0" in weight
+    for bad in (-1.0, float("nan"), float("inf")):
+        (weight,) = critic(penalty="r1", weight=bad).problems()
+        assert f"penalty_weight >= 0 and finite, got 1 and {bad}" in weight
     (flow,) = Critic(TemporalPatchGAN(4, 2, aligned=True), 3, "hinge", "none", 0.0, 1).problems()
     assert "set clip_pool to 0" in flow

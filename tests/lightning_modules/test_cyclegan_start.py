@@ -78,9 +78,9 @@ def test_all_wrong_options_are_told_at_once(cyclegan: Build) -> None:
     assert "\n" not in told
     for problem in (
         "steps must be >= 1, got 0",
-        "cycle_weight must be >= 0, got -1.0",
+        "cycle_weight must be >= 0 and finite, got -1.0",
         "need an extractor",
-        "lr and critic_lr must be > 0, got (0.0, 0.001)",
+        "lr and critic_lr must be > 0 and finite, got (0.0, 0.001)",
         "average_decay must be in [0, 1), got 1.0",
         "PatchGAN with norm=batch couples clips",
         "adversarial=wasserstein needs penalty=gradient",
@@ -88,6 +88,13 @@ def test_all_wrong_options_are_told_at_once(cyclegan: Build) -> None:
         "penalty_every must be >= 1",
     ):
         assert told.count(problem) == 1
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("option", ["cycle_weight", "image_weight", "penalty_weight", "lr", "critic_lr"])
+def test_options_that_are_not_finite_are_refused(option: str, bad: float, cyclegan: Build) -> None:
+    with pytest.raises(ValueError, match=rf"{option}.* and finite, got .*{bad}"):
+        cyclegan(**{option: bad})
 
 
 def test_clips_that_do_not_fit_are_refused_before_any_work(cyclegan: Build) -> None:

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 import torch
 
-from lightning_modules.losses.adversarial import AdversarialKind, critic_loss, generator_loss
+from lightning_modules.losses.adversarial import AdversarialKind, critic_loss, generator_loss, undecided
 
 KINDS = get_args(AdversarialKind)
 REAL = [[0.3, -1.2, 2.5], [0.0, 1.7, -0.4]]
@@ -65,8 +65,20 @@ def test_extreme_and_half_precision_logits_stay_finite(kind: AdversarialKind) ->
     assert all(loss.isfinite() and loss.dtype == torch.float32 for loss in losses)
 
 
+@pytest.mark.parametrize("kind", set(KINDS) - {"wasserstein"})
+def test_an_undecided_critic_gives_real_and_generated_the_same_score(kind: AdversarialKind) -> None:
+    # The least loss that one score for everything can reach.
+    scores = torch.linspace(-3, 3, 6001).view(-1, 1, 1)
+    best = min(critic_loss(kind, score, score).item() for score in scores)
+    assert undecided(kind) == pytest.approx(best, abs=1e-6)
+
+
+def test_a_wasserstein_critic_is_never_certain() -> None:
+    assert undecided("wasserstein") is None
+
+
 def test_unknown_kind_names_the_known_ones() -> None:
     logits = torch.zeros(1, 1)
-    for call in (lambda: generator_loss("ls", logits), lambda: critic_loss("ls", logits, logits)):
+    for call in (lambda: generator_loss("ls", logits), lambda: critic_loss("ls", logits, logits), lambda: undecided("ls")):
         with pytest.raises(ValueError, match="minimax, nonsaturating, lsgan, hinge, wasserstein, got 'ls'"):
             call()
