@@ -11,7 +11,7 @@ from datamodules.batch import ClipBatch
 from lightning_modules.base import StyleMethod
 from lightning_modules.ops.health import measure
 
-WARM_UP = 5  # checks that are not judged: at first a generator may be nearly the identity, or noise, and loaders start
+WARM_UP = 100  # generator steps not judged: at first a generator may be nearly the identity or noise, or swing; loaders start
 PATIENCE = 3  # checks in a row that must look ill: one batch alone may be strange
 
 
@@ -82,9 +82,9 @@ CERTAINTY = Rule(
 class Alarms(Callback):
     """Logs ``alarm/<name>`` and warns on standard error, once a run for each, also when the run is resumed.
 
-    Every so often the averaged generator paints the batch's content once more; its numbers and the critics' certainty are
-    judged after ``WARM_UP`` checks, where ``PATIENCE`` in a row look ill. An update left out because its gradient was not
-    finite counts at once. Numbers are those of all devices together, so all decide alike.
+    Every so often the averaged generator paints the batch's content once more. Its numbers and the certainty of the critics
+    are judged after ``WARM_UP`` generator steps, where ``PATIENCE`` checks in a row look ill; an update left out because its
+    gradient was not finite counts at once. Numbers are those of all devices together, so all decide alike.
 
     Args:
         every: generator steps between two checks, >= 1; loggers see those that coincide with one of their rows.
@@ -100,7 +100,7 @@ class Alarms(Callback):
         if min(every, max_skipped) < 1:
             raise ValueError(f"alarms: expected every >= 1 and max_skipped >= 1, got {every} and {max_skipped}")
         self.every, self.nonfinite, self.max_skipped = every, nonfinite, max_skipped
-        self.skipped = self.checks = 0
+        self.skipped = 0
         self.in_a_row: dict[str, int] = {}  # left-out updates of each side
         self.ill: dict[str, int] = {}  # checks one after the other that looked ill, of each number
         self.said: list[str] = []
@@ -108,12 +108,11 @@ class Alarms(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Counters, and what was said."""
-        return {"skipped": self.skipped, "checks": self.checks, "ill": dict(self.ill), "said": list(self.said)}
+        return {"skipped": self.skipped, "ill": dict(self.ill), "said": list(self.said)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The reverse."""
-        self.skipped, self.checks = state_dict["skipped"], state_dict["checks"]
-        self.ill, self.said = dict(state_dict["ill"]), list(state_dict["said"])
+        self.skipped, self.ill, self.said = state_dict["skipped"], dict(state_dict["ill"]), list(state_dict["said"])
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: ClipBatch, batch_idx: int
@@ -148,13 +147,12 @@ class Alarms(Callback):
 
     def check(self, trainer: Trainer, method: StyleMethod, batch: ClipBatch, step: int) -> None:
         """Measure, log and judge."""
-        self.checks += 1
         numbers, certainty = self.numbers(trainer, method, batch), certainties(trainer, method)
         waiting = numbers.pop("waiting", self.waiting)
         method.log_dict({f"alarm/{name}": number for name, number in (numbers | certainty).items()}, batch_size=1)
         if waiting != self.waiting:
             numbers["waiting"] = self.waiting = waiting
-        if self.checks <= WARM_UP:
+        if step <= WARM_UP:
             return
         for name, number in (numbers | certainty).items():
             rule = RULES.get(name, CERTAINTY)

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from datamodules.batch import ClipBatch, Clips
 from datamodules.loading import ClipLoader
-from lightning_modules.callbacks.alarms import PATIENCE, WARM_UP, Alarms
+from lightning_modules.callbacks.alarms import PATIENCE, Alarms
 from lightning_modules.callbacks.throughput import Throughput
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.generators.base import Generator
@@ -21,8 +21,14 @@ from lightning_modules.generators.base import Generator
 Build = Callable[..., CycleGAN]
 Train = Callable[..., Trainer]
 SIDE = 32
-ENOUGH = WARM_UP + PATIENCE  # checks before the first warning
+WARM_UP = 5
+ENOUGH = WARM_UP + PATIENCE  # steps before the first warning
 OFF = {f"{term}_weight": 0.0 for term in ("image", "clip", "cycle", "identity", "temporal")}
+
+
+@pytest.fixture(autouse=True)
+def young_for_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightning_modules.callbacks.alarms.WARM_UP", WARM_UP)
 
 
 def scenes(count: int, seed: int = 0) -> Tensor:

@@ -12,21 +12,28 @@ from lightning import Trainer
 from torch import Tensor
 
 from datamodules.batch import ClipBatch, Clips
-from lightning_modules.callbacks.alarms import CERTAINTY, PATIENCE, RULES, WARM_UP, Alarms
+from lightning_modules.callbacks import alarms as module
+from lightning_modules.callbacks.alarms import CERTAINTY, PATIENCE, RULES, Alarms
 
+WARM_UP_OF_RUNS, WARM_UP = module.WARM_UP, 6
 ENOUGH = WARM_UP + PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def young_for_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WARM_UP", WARM_UP)
 
 
 class Run:
     """A run of one method that copies its content, until told otherwise; ``step`` trains on one batch."""
 
-    def __init__(self, alarms: Alarms, devices: int = 1, rank: int = 0, **metrics: float) -> None:
+    def __init__(self, alarms: Alarms, devices: int = 1, rank: int = 0, start: int = 0, **metrics: float) -> None:
         self.alarms, self.metrics, self.logged = alarms, metrics, []
         self.paint: Callable[[Tensor], Tensor] = lambda content: content
         self.critics: dict[str, float] = {}
         self.frames = 2
         self.method: Any = SimpleNamespace(
-            generator_step=0, batches_seen=0, accumulate=1, n_critic=1, skips={}, blame={}, slowed=1.0,
+            generator_step=start, batches_seen=start, accumulate=1, n_critic=1, skips={}, blame={}, slowed=1.0,
             stylize=lambda frames: self.paint(frames), undecided=lambda: self.critics,
             log=lambda name, value, **_: None, log_dict=lambda values, **_: self.logged.append(values),
         )  # fmt: skip
@@ -51,13 +58,13 @@ def warned(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_warns_after_enough_ill_checks_in_a_row_and_once(capsys: pytest.CaptureFixture[str]) -> None:
-    run = Run(Alarms(every=2)).step(2 * ENOUGH - 1)
+    enough = WARM_UP + 2 * PATIENCE
+    run = Run(Alarms(every=2)).step(enough - 1)
     assert warned(capsys) == []
     run.step()
     (line,) = warned(capsys)
     assert (
-        line
-        == f"warning: step {2 * ENOUGH}: the output hardly differs from the input (0, limit 0.01); " + RULES["change"].advice
+        line == f"warning: step {enough}: the output hardly differs from the input (0, limit 0.01); " + RULES["change"].advice
     )
     run.step(10)
     assert warned(capsys) == []
@@ -82,11 +89,11 @@ def test_what_was_seen_and_said_outlives_a_resume(capsys: pytest.CaptureFixture[
 
     first = Run(Alarms(every=1)).step(ENOUGH - 1, critics=1).alarms
     assert len(warned(capsys)) == 1  # of the update left out
-    second = Run(resumed(first)).step(1, critics=2).alarms
+    second = Run(resumed(first), start=ENOUGH - 1).step(1, critics=2).alarms
     (line,) = warned(capsys)
     assert "hardly differs" in line
     assert second.skipped == 2
-    Run(resumed(second)).step(5)
+    Run(resumed(second), start=ENOUGH).step(5)
     assert warned(capsys) == []
 
 
@@ -177,6 +184,13 @@ def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
         Alarms(**options)
 
 
+def test_a_warm_up_is_longer_than_the_first_swings_of_healthy_runs() -> None:
+    assert Run(Alarms(every=1)).step(ENOUGH).alarms.said == ["change"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "WARM_UP", WARM_UP_OF_RUNS)
+        assert Run(Alarms(every=1)).step(40).alarms.said == []
+
+
 def test_rules_hold_on_one_side_of_their_limit() -> None:
     for rule in (*RULES.values(), CERTAINTY):
         worse = 1 if rule.beyond == "above" else -1
@@ -193,4 +207,4 @@ def test_a_run_logs_the_numbers_and_saves_the_state(train: Any, tmp_path: Path) 
     assert float(rows[1]["alarm/change"]) > 0
     trainer.save_checkpoint(tmp_path / "x.ckpt")
     (state,) = torch.load(tmp_path / "x.ckpt", weights_only=True)["callbacks"].values()
-    assert state == {"skipped": 0, "checks": 2, "ill": {}, "said": []}
+    assert state == {"skipped": 0, "ill": {}, "said": []}
