@@ -1,6 +1,7 @@
 """One line for each mistake: what was expected, what came, what to do."""
 
 import difflib
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -11,13 +12,15 @@ from typing import NoReturn
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import DataError
+from fit.ranks import first_process
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def fail(message: object, status: int = 2) -> NoReturn:
     """Say one line on standard error and leave: with status 2 after a mistake, with 1 where something went wrong by itself."""
-    print("error: " + " ".join(str(message).split()), file=sys.stderr)
+    who = "" if first_process() else f"rank {os.environ.get('RANK') or os.environ.get('LOCAL_RANK')}: "
+    print(f"error: {who}{' '.join(str(message).split())}", file=sys.stderr)
     raise SystemExit(status)
 
 

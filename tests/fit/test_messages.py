@@ -32,6 +32,21 @@ def test_failing_says_one_line_and_leaves_with_2(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "error: what happened\n"
 
 
+def test_other_ranks_say_who_they_are(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(SystemExit) as left:
+        fail("gone", status=1)
+    assert left.value.code == 1
+    assert capsys.readouterr().err == "error: rank 2: gone\n"
+
+
+def test_what_other_processes_died_of_is_explained() -> None:
+    assert "lower data.workers" in str(explain(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")))
+    for text in ("[pair.cc:545] Read error [127.0.0.1]:37785: Connection reset by peer.", "Connection closed by peer [::1]"):
+        assert "another rank is gone" in str(explain(RuntimeError(text)))
+
+
 def test_mistakes_are_explained_and_bugs_are_not() -> None:
     def raised(action: object) -> BaseException:
         with pytest.raises(Exception) as caught:  # noqa: PT011
