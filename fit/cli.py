@@ -16,10 +16,10 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 
 from datamodules.base import ClipDataModule
 from fit.folder import new_folder, remove
-from fit.messages import explain, fail
+from fit.messages import died, explain, fail
 from fit.metrics_file import RunLogger
 from fit.parser import Parser, classes_start_anew
-from fit.ranks import Ranks, first_process
+from fit.ranks import RankLost, Ranks, first_process
 from fit.resume import interrupted_run, last_checkpoint, notes, run_folder
 from fit.run import SaveConfig, farewell, trainer
 from lightning_modules.base import StyleMethod
@@ -137,7 +137,7 @@ class StyleCLI(LightningCLI):
             self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=checkpoint, weights_only=True)
         except Exception as error:
             if reason := self.ranks.casualty(wait=3.0):
-                raise ConnectionError(reason) from error
+                raise RankLost(reason) from error
             raise
 
     def finish(self, status: int) -> None:
@@ -229,9 +229,9 @@ def main(args: list[str] | None = None) -> StyleCLI:
         fail(error)
     try:
         cli.train()
-    except ConnectionError as error:  # another rank is gone
-        fail(error, status=1)
     except Exception as error:
+        if line := died(error):
+            fail(line, status=1)
         if line := explain(error):
             fail(line)
         raise

@@ -12,7 +12,7 @@ from typing import NoReturn
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from datamodules.errors import DataError
-from fit.ranks import first_process
+from fit.ranks import RankLost, first_process
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,17 +33,25 @@ def explain(error: BaseException) -> str | None:
     text = str(error)
     if f"Caught {DataError.__name__}" in text:
         return text.strip().splitlines()[-1].partition(f"{DataError.__name__}: ")[2]
-    if "DataLoader worker" in text:  # by a signal, often for want of memory
-        what = text.strip().splitlines()[0]
-        return f"{what} A loader process died; if it was killed for memory, lower data.workers or data.batch_size."
-    if re.search(r"Connection (closed|reset) by peer|Gloo connectFullMesh failed", text):
-        return "another rank is gone; what it said stands above, or in its own log"
     if type(error).__module__.startswith("wandb."):
         return f"W&B: {text} To log without it for now: WANDB_MODE=offline"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     ours = isinstance(error, ValueError) and raised_here(error.__traceback__)
     return text if ours or isinstance(error, DataError | MisconfigurationException) else None
+
+
+def died(error: BaseException) -> str | None:
+    """The line to show where another process of the run has died, or None for any other error."""
+    text = str(error)
+    if isinstance(error, RankLost):
+        return text
+    if "DataLoader worker" in text:
+        what = text.strip().splitlines()[0]
+        return f"{what} A loader process died; if it was killed for memory, lower data.workers or data.batch_size."
+    if re.search(r"Connection (closed|reset) by peer|Gloo connectFullMesh failed", text):
+        return "another rank is gone; what it said stands above, or in its own log"
+    return None
 
 
 def raised_here(traceback: TracebackType | None) -> bool:

@@ -24,6 +24,10 @@ SOURCES = Path(__file__).resolve().parents[1]  # every rank runs the same ones, 
 GRACE = 8.0  # seconds for a rank to end by itself once another is gone
 
 
+class RankLost(RuntimeError):
+    """Another rank has died; the message says which and of what."""
+
+
 def first_process() -> bool:
     """Whether this is the process that writes files and speaks: rank 0, known before anything is set up."""
     if TorchElasticEnvironment.detect():

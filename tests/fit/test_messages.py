@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from datamodules.errors import DataError
-from fit.messages import explain, fail, nearest, shorten
+from fit.messages import died, explain, fail, nearest, shorten
+from fit.ranks import RankLost
 from lightning_modules.generators.mobile import MobileGenerator
 
 KNOWN = {"model.lr", "model.steps", "data.batch_size", "trainer.devices", "name"}
@@ -42,9 +43,11 @@ def test_other_ranks_say_who_they_are(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 def test_what_other_processes_died_of_is_explained() -> None:
-    assert "lower data.workers" in str(explain(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")))
+    assert died(RankLost("rank 1 (process 5) was killed by SIGKILL")) == "rank 1 (process 5) was killed by SIGKILL"
+    assert "lower data.workers" in str(died(RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")))
     for text in ("[pair.cc:545] Read error [127.0.0.1]:37785: Connection reset by peer.", "Connection closed by peer [::1]"):
-        assert "another rank is gone" in str(explain(RuntimeError(text)))
+        assert "another rank is gone" in str(died(RuntimeError(text)))
+    assert died(RuntimeError("another")) is None
 
 
 def test_mistakes_are_explained_and_bugs_are_not() -> None:
