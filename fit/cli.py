@@ -64,10 +64,11 @@ class StyleCLI(LightningCLI):
         """The command line to ``config``; that of a resumed run is a layer on top of what the run was."""
         words = list(sys.argv[1:] if args is None else args)
         cast(Parser, parser).remember(words)
-        self.command = [sys.executable, "-m", "fit", *words]
         name = resumed(words)
         self.resumed = run_folder(name) if name else interrupted_run()
         before = ["--config", str(self.resumed / "config.yaml")] if self.resumed else []
+        # For another rank "last" may be another run by now: it is told which.
+        self.command = [sys.executable, "-m", "fit", *words, *(["--resume", str(self.resumed)] if self.resumed else [])]
         with classes_start_anew():
             self.config = parser.parse_args([*before, *words])
         self.config.resume = None  # said of a command, not of a run

@@ -29,6 +29,7 @@ def test_goes_on_in_its_folder_with_its_options_and_those_given(first: Path, cap
     capsys.readouterr()
     cli = main(["--resume", "last", "--model.steps=5", "--model.lr=1e-4"])
     assert cli.folder == first
+    assert cli.command[-2:] == ["--resume", str(first)], "what other ranks are told"
     assert list(first.parent.iterdir()) == [first]
     assert f"Resumed:      {first} at step 2 of 5" in capsys.readouterr().out
     assert steps(first) == [1, 2, 3, 4, 5]
