@@ -68,6 +68,8 @@ class ClipDataModule(LightningDataModule, ABC):
             raise ValueError(f"{type(self).__name__}: " + "; ".join(problems))
         self.size, self.frames, self.batch_size, self.workers, self.seed = size, frames, batch_size, workers, seed
         self.batches_per_epoch = batches_per_epoch
+        self.resumed_at: int | None = None  # samples of all devices
+        self.ahead = 0  # batches of this size in those samples, beyond the batches Lightning has counted
         self.transform, self.failures = ClipTransform(size, flip, jitter), Failures(max_failed)
 
     def problems(self) -> list[str]:
@@ -104,12 +106,29 @@ class ClipDataModule(LightningDataModule, ABC):
     def batches_done(self) -> int:
         """Training batches each device has worked on, before a resume as well; those fetched ahead do not count."""
         # Lightning's own total_batch_idx counts a batch twice that was fetched before a checkpoint and worked on after it.
-        return cast(Any, self.trainer).fit_loop.epoch_loop.batch_progress.total.processed if self.trainer else 0
+        done: int = cast(Any, self.trainer).fit_loop.epoch_loop.batch_progress.total.processed if self.trainer else 0
+        return done + self.ahead
+
+    @property
+    def together(self) -> int:
+        """Samples in a batch of all devices."""
+        return self.batch_size * (self.trainer.world_size if self.trainer else 1)
+
+    def state_dict(self) -> dict[str, int]:
+        """Samples the run has worked on, whatever the size of its batches."""
+        return {"samples": self.batches_done() * self.together}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """The reverse."""
+        self.resumed_at = state_dict["samples"]
 
     def train_dataloader(self) -> DataLoader[ClipBatch]:
         """Batches of the training split, reproducible for any number of workers; after a resume those not worked on yet."""
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        batches = len(self.train) // (self.batch_size * ranks)
+        if self.resumed_at is not None:  # with other batches, their number is another
+            self.ahead = self.resumed_at // self.together - (self.batches_done() - self.ahead)
+            self.resumed_at = None
+        batches = len(self.train) // self.together
         sampler = DrawSampler(self.seed, batches, self.batch_size, rank, ranks, self.batches_done)
         return self._loader(self.train, sampler=sampler, persistent_workers=self.workers > 0)
 

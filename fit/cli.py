@@ -2,12 +2,14 @@
 
 import argparse
 import logging
+import signal
 import sys
 import warnings
 from pathlib import Path
 from typing import Any, cast
 
 import torch.distributed
+from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeInt
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -20,15 +22,16 @@ from fit.messages import died, explain, fail
 from fit.metrics_file import RunLogger
 from fit.parser import Parser, classes_start_anew
 from fit.ranks import RankLost, Ranks, first_process
-from fit.resume import interrupted_run, last_checkpoint, notes, run_folder
+from fit.resume import interrupted_run, job, last_checkpoint, notes, run_folder, take_note
 from fit.run import SaveConfig, farewell, trainer
 from lightning_modules.base import StyleMethod
 from lightning_modules.callbacks.alarms import Alarms
 from lightning_modules.callbacks.checkpoint import Checkpoints
 from lightning_modules.callbacks.progress import Progress
-from lightning_modules.callbacks.stops import Stopped, Stops
+from lightning_modules.callbacks.stops import Stopped, requeue
 from lightning_modules.callbacks.throughput import Throughput
 from lightning_modules.callbacks.video_logger import VideoLogger
+from lightning_modules.checkpoint_folder import numbered, step_of
 
 DESCRIPTION = """Train a network that repaints video. Without options: CycleGAN on generated moving scenes. The options of a
 method or a data module, such as --model.lr or --data.batch_size: --model.help, --data.help, --data.help NAME. Configurations
@@ -42,6 +45,7 @@ class StyleCLI(LightningCLI):
     folder: Path | None = None
     begun = 0  # the generator step it starts from
     resumed: Path | None = None
+    words: list[str]
     command: list[str]
     ranks: Ranks
 
@@ -64,21 +68,21 @@ class StyleCLI(LightningCLI):
         """The command line to ``config``; that of a resumed run is a layer on top of what the run was."""
         words = list(sys.argv[1:] if args is None else args)
         cast(Parser, parser).remember(words)
-        name = resumed(words)
-        self.resumed = run_folder(name) if name else interrupted_run()
+        name, self.words = resumed(words), words
+        self.resumed = run_folder(name) if name else interrupted_run(words)
         before = ["--config", str(self.resumed / "config.yaml")] if self.resumed else []
         # For another rank "last" may be another run by now: it is told which.
         self.command = [sys.executable, "-m", "fit", *words, *(["--resume", str(self.resumed)] if self.resumed else [])]
         with classes_start_anew():
             self.config = parser.parse_args([*before, *words])
+        if self.config.resume and not (name or self.resumed):
+            raise ValueError("resume: expected --resume on the command line, got it in a configuration; say it there")
         self.config.resume = None  # said of a command, not of a run
 
     def instantiate_classes(self) -> None:
         """Constructors first, the run folder last."""
-        if self.resumed and (identity := notes(self.resumed).get("wandb")):
-            same_wandb_run(self.config.trainer.logger, identity)
         ours = [(build, StyleMethod, True), (build, ClipDataModule, True)]
-        self.config_init = self.parser.instantiate(self.config, instantiators=ours)
+        self.config_init = self.parser.instantiate(as_resumed(self.config, self.resumed), instantiators=ours)
         self.model, self.datamodule = self.config_init.model, self.config_init.data
         self.trainer = self.instantiate_trainer()
 
@@ -88,7 +92,7 @@ class StyleCLI(LightningCLI):
         self.folder = self.resumed or new_folder(self.config.name or type(self.model).__name__.lower())
         self.ranks = Ranks(given.devices, self.command)
         loggers = [given.logger] if isinstance(given.logger, Logger) else given.logger or []
-        callbacks = [Stops(), Throughput(), Progress(), *(given.callbacks or [])]
+        callbacks = [Throughput(), Progress(), *(given.callbacks or [])]
         try:
             made = super().instantiate_trainer(logger=[RunLogger(self.folder), *loggers], callbacks=callbacks, **kwargs)
             cast(Any, made).log_every_n_steps *= self.model.n_critic * self.model.accumulate  # of the generators, not batches
@@ -100,7 +104,7 @@ class StyleCLI(LightningCLI):
 
     def train(self) -> None:
         """Train, or go on with it, and say where things are."""
-        status = 1
+        status, lost = 1, ""
         try:
             self.datamodule.trainer = self.trainer
             if first_process():  # folders are looked at before loggers and other processes start anything
@@ -115,8 +119,12 @@ class StyleCLI(LightningCLI):
             status = int(str(stop.code))
             raise
         finally:
-            self.ranks.close(failed=status == 1)
+            if status != 1 and torch.distributed.is_initialized():
+                torch.distributed.destroy_process_group()  # of all ranks at about the same time
+            lost = self.ranks.close(failed=status == 1)
             self.finish(status)
+        if lost:
+            raise RankLost(lost)
 
     def go_on(self) -> Path | None:
         """The checkpoint of a resumed run; its metrics are cut back to that."""
@@ -129,7 +137,8 @@ class StyleCLI(LightningCLI):
 
     def fit(self, checkpoint: Path | None) -> None:
         """Train on all devices; an error because another rank is gone says so."""
-        if first_process():
+        if first_process() and self.folder:
+            take_note(self.folder, job=job(), command=self.words)
             clips, devices, added = self.datamodule.batch_size, self.trainer.world_size, self.model.accumulate
             print(
                 f"Global batch: {clips * devices * added} clips ({clips} on each device, {devices} of these, {added} added up)"
@@ -137,7 +146,7 @@ class StyleCLI(LightningCLI):
         try:
             self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=checkpoint, weights_only=True)
         except Exception as error:
-            if reason := self.ranks.casualty(wait=3.0):
+            if explain(error) is None and (reason := self.ranks.casualty(wait=3.0)):
                 raise RankLost(reason) from error
             raise
 
@@ -150,10 +159,12 @@ class StyleCLI(LightningCLI):
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         if first_process() and self.folder:
-            if (self.folder / "checkpoints" / "last.ckpt").exists():
-                print(farewell(self.folder, max(self.begun, self.model.generator_step), self.model.steps))
+            if saved := numbered(self.folder / "checkpoints"):
+                print(farewell(self.folder, step_of(saved[-1]), self.model.steps))
             elif not self.model.generator_step:
                 self.take_back()
+        if status == 128 + signal.SIGUSR1 and first_process():
+            requeue()
 
     def take_back(self) -> None:
         """Remove the folder of a run that has not begun."""
@@ -169,11 +180,18 @@ def resumed(words: list[str]) -> str | None:
     return found
 
 
-def same_wandb_run(loggers: Any, identity: str) -> None:
-    """Let the W&B logger of a configuration, if there is one, continue a run."""
+def as_resumed(config: Namespace, folder: Path | None) -> Namespace:
+    """The configuration to build a run from: of a resumed one with its W&B run, and not from another checkpoint again."""
+    if folder is None:
+        return config
+    changed: Namespace = config.clone()
+    loggers, identity = changed.trainer.logger, notes(folder).get("wandb")
     for logger in loggers if isinstance(loggers, list) else [loggers]:
-        if logger and logger.class_path.endswith("WandbLogger"):
+        if identity and logger and logger.class_path.endswith("WandbLogger"):
             logger.init_args.id = identity
+    if numbered(folder / "checkpoints") and "init_from" in changed.model.init_args:
+        changed.model.init_args.init_from = None
+    return changed
 
 
 def build(kind: type, *args: Any, **kwargs: Any) -> Any:
@@ -218,7 +236,7 @@ def main(args: list[str] | None = None) -> StyleCLI:
             subclass_mode_data=True,
             trainer_class=trainer,
             save_config_callback=SaveConfig,
-            save_config_kwargs={"overwrite": True},  # of a resumed run
+            save_config_kwargs={"save_to_log_dir": False},  # it writes the file itself
             parser_class=Parser,
             parser_kwargs={"description": DESCRIPTION, "usage": USAGE, "prog": "python -m fit"},
             auto_configure_optimizers=False,

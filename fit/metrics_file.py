@@ -33,7 +33,7 @@ class RunLogger(Logger):
 
     @property
     def version(self) -> str:
-        """None: a run folder is one run."""
+        """Empty: a run folder is one run."""
         return ""
 
     @property

@@ -84,8 +84,12 @@ class Ranks:
                 return ""
             time.sleep(0.05)
 
-    def close(self, failed: bool) -> None:
-        """Wait for the others, or, after a failure, end them; then forget what was set up for them."""
+    def close(self, failed: bool) -> str:
+        """Wait for the others, or, after a failure, end them; then forget what was set up for them.
+
+        Returns:
+            What ``casualty`` says of them.
+        """
         self.ended.set()
         for process in self.processes:
             try:
@@ -93,11 +97,13 @@ class Ranks:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        lost = self.casualty()
         for name, value in self.before.items() if self.wanted else ():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        return lost
 
     def _watch(self) -> None:
         while not self.ended.wait(0.3):

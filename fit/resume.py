@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fit.folder import RUNS
+from fit.ranks import first_process
 from lightning_modules.base import StyleMethod
 from lightning_modules.checkpoint_file import CheckpointError, read_checkpoint
 from lightning_modules.checkpoint_folder import newest_good
@@ -46,13 +47,19 @@ def job() -> str | None:
     return None
 
 
-def interrupted_run() -> Path | None:
-    """The run of this very job, if the cluster has started the job again."""
+def interrupted_run(words: list[str]) -> Path | None:
+    """The run of this very job and command line, if the cluster has started the job again."""
     again = max(int(os.environ.get(name, "0")) for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT"))
     if not again:
         return None
-    runs = [path.parent for path in sorted(RUNS.glob(f"*/{NOTES}")) if notes(path.parent).get("job") == job()]
+    runs = [path.parent for path in sorted(RUNS.glob(f"*/{NOTES}")) if came_from(path.parent, words)]
     return runs[-1] if runs else None
+
+
+def came_from(folder: Path, words: list[str]) -> bool:
+    """Whether this job has begun a run with this command line; a job may begin several."""
+    said = notes(folder)
+    return (said.get("job"), said.get("command")) == (job(), words)
 
 
 def notes(folder: Path) -> dict[str, Any]:
@@ -78,7 +85,7 @@ def last_checkpoint(folder: Path, method: StyleMethod) -> tuple[Path | None, int
     if found is None:
         return None, 0
     path, passed_over = found
-    for line in passed_over:
+    for line in passed_over if first_process() else ():
         print(f"warning: {line}", file=sys.stderr)
     theirs, mine = read_checkpoint(path)["state_dict"], method.state_dict()
     shapes = [{name: getattr(value, "shape", None) for name, value in state.items()} for state in (theirs, mine)]

@@ -1,5 +1,7 @@
 """The folder a run writes, the trainer that fills it, and what a person is told at the end."""
 
+import os
+import re
 import shlex
 import shutil
 import sys
@@ -7,13 +9,15 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from jsonargparse.typing import PositiveInt
 from lightning import Callback, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from fit.hardware import allow_tf32, native_bf16
 from fit.metrics_file import RunLogger
-from fit.resume import job, take_note
+from fit.resume import take_note
+from lightning_modules.callbacks.stops import Stops
 from lightning_modules.checkpoint_io import VerifiedCheckpoints
 
 
@@ -23,7 +27,9 @@ class SaveConfig(SaveConfigCallback):
     def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Called once, on the first rank; ``trainer.log_dir``, which all ranks must ask for together, would hang."""
         folder = cast(RunLogger, trainer.loggers[0]).folder
-        take_note(folder, job=job())
+        part = folder / "config.part.yaml"
+        self.parser.save(self.config, part, skip_none=False, overwrite=True, multifile=False)
+        os.replace(part, folder / "config.yaml")  # that of a resumed run is there already, and must be at any moment
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_hyperparams(self.config.as_dict())
@@ -33,8 +39,8 @@ class SaveConfig(SaveConfigCallback):
 
 def trainer(
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto",
-    devices: int = 1,
-    num_nodes: int = 1,
+    devices: PositiveInt = 1,
+    num_nodes: PositiveInt = 1,
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto",
     logger: Logger | list[Logger] | None = None,
     callbacks: list[Callback] | None = None,
@@ -54,7 +60,7 @@ def trainer(
         precision: bf16-mixed computes most of the forward pass in bfloat16; auto does where the device does so natively.
         logger: further loggers beside metrics.csv.
         callbacks: further callbacks.
-        max_time: longest time to train, as DD:HH:MM:SS; the run ends in good order.
+        max_time: longest time to train in one go, as DD:HH:MM:SS; the run ends in good order, and can be resumed.
         log_every_n_steps: generator steps between two rows of metrics.csv.
         profiler: what to time.
         detect_anomaly: name the operation that made the first NaN of a backward pass (slow).
@@ -70,8 +76,7 @@ def trainer(
         strategy="ddp_find_unused_parameters_true" if devices * num_nodes > 1 else "auto",
         precision=resolved(precision, accelerator),
         logger=logger,
-        callbacks=callbacks,
-        max_time=max_time,
+        callbacks=[Stops(seconds(max_time) if max_time else None), *(callbacks or [])],
         log_every_n_steps=log_every_n_steps,
         profiler=profiler,
         detect_anomaly=detect_anomaly,
@@ -85,6 +90,18 @@ def trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def seconds(time: str) -> float:
+    """Of a time as DD:HH:MM:SS.
+
+    Raises:
+        ValueError: written otherwise.
+    """
+    if not re.fullmatch(r"\d+:\d+:\d+:\d+", time):
+        raise ValueError(f"max_time: expected DD:HH:MM:SS, such as 00:08:00:00 for eight hours, got {time}")
+    days, hours, minutes, rest = map(int, time.split(":"))
+    return ((days * 24 + hours) * 60 + minutes) * 60.0 + rest
 
 
 def resolved(precision: Literal["auto", "32-true", "bf16-mixed"], accelerator: str) -> Literal["32-true", "bf16-mixed"]:

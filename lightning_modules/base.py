@@ -44,6 +44,7 @@ class StyleMethod(LightningModule, Describable, ABC):
         self.average_decay, self.seed = average_decay, seed
         self.generator_step = 0
         self.batches_seen = 0
+        self.last_step = False  # whether the run ends with the step of this batch, wherever that is
         self.slowed = 1.0  # times the learning rates; alarms may lower it
         self.skips: dict[str, int] = {}  # updates of each side left out one after the other, because a gradient was not finite
         self.blame: dict[str, str] = {}  # what the latest of each side was about
@@ -165,7 +166,9 @@ class StyleMethod(LightningModule, Describable, ABC):
             for name, network in self.named_children()
             if any(p.grad is not None and not p.grad.isfinite().all() for p in network.parameters())
         ]
-        return f"{side}: {', '.join(sorted(terms)) or 'no term, but a gradient'} (gradients of {', '.join(networks)})"
+        what = ", ".join(sorted(terms)) or "no term, but a gradient"
+        where = f"gradients of {', '.join(networks)}" if networks else "the norm of them all overflows"
+        return f"{side}: {what} ({where})"
 
     def undecided(self) -> dict[str, float]:
         """Terms that are critics' losses, penalties aside: name to the loss where real and painted cannot be told apart."""
@@ -210,7 +213,7 @@ class StyleMethod(LightningModule, Describable, ABC):
             self.generator_step = step
             self.average()
         self.log("step", float(step), batch_size=1)  # what loggers call the step of this row
-        if self.generator_step >= self.steps:
+        if self.generator_step >= self.steps or (self.last_step and self.between_steps):
             self.trainer.should_stop = True
 
     @property
@@ -264,11 +267,13 @@ class StyleMethod(LightningModule, Describable, ABC):
 
     def get_extra_state(self) -> dict[str, float]:
         """The counters, as part of ``state_dict``."""
-        return {"generator_step": self.generator_step, "batches_seen": self.batches_seen, "slowed": self.slowed}
+        batches = {"batches_seen": self.batches_seen, "batches_a_step": self.n_critic * self.accumulate}
+        return {"generator_step": self.generator_step, "slowed": self.slowed, **batches}
 
     def set_extra_state(self, state: dict[str, float]) -> None:
-        """The reverse."""
-        self.generator_step, self.batches_seen = int(state["generator_step"]), int(state["batches_seen"])
+        """The reverse; of a run with other accumulation or another ``n_critic`` in batches of this one."""
+        self.generator_step, same = int(state["generator_step"]), self.n_critic * self.accumulate
+        self.batches_seen = int(state["batches_seen"]) if state["batches_a_step"] == same else self.generator_step * same
         self.slowed = state["slowed"]
 
 

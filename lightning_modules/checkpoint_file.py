@@ -35,6 +35,8 @@ def read_checkpoint(path: str | Path, map_location: str = "cpu") -> dict[str, An
         file = path.resolve()
         damage = damage_of(file)
         checkpoint: Any = None if damage else torch.load(file, map_location=map_location, weights_only=True)
+    except (MemoryError, PermissionError):
+        raise  # nothing is wrong with the file
     except Exception as error:  # unpickling damaged bytes may raise almost anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise CheckpointError(

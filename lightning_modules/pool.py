@@ -71,13 +71,13 @@ class Pool(Memory):
         self.prepare(batch, slots)
         share = -(-self.size // slots.total)
         shown = []
-        for item, slot, draws in zip(batch, slots.here, slots.draws(stream), strict=True):
+        for item, good, slot, draws in zip(batch, _finite(batch), slots.here, slots.draws(stream), strict=True):
             stored = self.items[slot] = self.items[slot][:share]  # fewer after a resume with a larger global batch
-            if len(stored) < share:
-                stored.append(_finite(item))
-            elif draws.random() >= 0.5:
+            if good and len(stored) < share:
+                stored.append(item.clone())
+            elif good and draws.random() >= 0.5:
                 place = int(draws.integers(share))
-                item, stored[place] = stored[place], _finite(item)
+                item, stored[place] = stored[place], item.clone()
             shown.append(item.to(batch))
         return torch.stack(shown)
 
@@ -93,13 +93,13 @@ class Recent(Memory):
         """Add pictures ``(B, ...)``; what each slot keeps, ``(N, ...)``, the newest last. Gradients reach that one alone."""
         self.prepare(batch, slots)
         known = []
-        for item, slot in zip(batch, slots.here, strict=True):
+        for item, good, slot in zip(batch, _finite(batch), slots.here, strict=True):
             older = [picture.to(batch) for picture in self.items[slot]][-(self.size - 1) :] if self.size > 1 else []
-            self.items[slot] = [*older, _finite(item.detach())]
+            self.items[slot] = [*older, *([item.detach().clone()] if good else [])]
             known.append(torch.stack([*older, item]))
         return known
 
 
-def _finite(item: Tensor) -> Tensor:
-    """A copy that can be kept: one bad picture must spoil one update, not all that follow."""
-    return item.nan_to_num()
+def _finite(batch: Tensor) -> list[bool]:
+    """Which can be kept: one bad picture must spoil one update, not all that follow."""
+    return batch.detach().flatten(1).isfinite().all(1).tolist()

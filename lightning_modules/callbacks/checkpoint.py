@@ -52,7 +52,8 @@ class Checkpoints(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """A person who stops a run wants what it has learnt; after an error the weights may be at fault."""
-        if isinstance(exception, Stopped | KeyboardInterrupt):
+        # Ctrl-C without Stops: in the middle of a step, and of one rank alone, which could not save with the others.
+        if isinstance(exception, Stopped) or (isinstance(exception, KeyboardInterrupt) and trainer.world_size == 1):
             self.save(trainer, cast(StyleMethod, pl_module).generator_step)
 
     def save(self, trainer: Trainer, step: int) -> None:

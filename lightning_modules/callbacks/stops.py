@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from time import monotonic
 from types import FrameType
 from typing import Any, cast
 
@@ -26,11 +27,16 @@ class Stopped(SystemExit):
 class Stops(Callback):
     """On SIGTERM, SIGINT (Ctrl-C) or SIGUSR1, to any rank, all ranks finish the generators' step and end with ``Stopped``.
 
-    Checkpoints saves then. A second signal ends its process at once. On SIGUSR1, which SLURM sends before the time is up
-    (``#SBATCH --signal=SIGUSR1@90``), the job is put back into the queue first.
+    Checkpoints saves then. A second signal ends its process at once, but for the SIGTERM that SLURM sends a job which was
+    put back into its queue after SIGUSR1. Time that is up ends the run in good order, after one more step.
+
+    Args:
+        seconds: longest time to train, counted from when this process begins to; None for no limit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float | None = None) -> None:
+        self.seconds = seconds
+        self.began = 0.0
         self.received = 0
         self.group: Any = None
 
@@ -38,6 +44,8 @@ class Stops(Callback):
         """Take the place of Lightning's handlers, of which one hangs if a rank other than 0 gets the signal."""
         if trainer.world_size > 1:
             self.group = torch.distributed.new_group(backend="gloo")  # so that asking does not wait for a GPU
+            refuse_ranks_apart(cast(StyleMethod, pl_module))
+        self.began = monotonic()
         if trainer.received_sigterm:  # while things were set up
             self.received = signal.SIGTERM
         if threading.current_thread() is threading.main_thread():
@@ -45,27 +53,43 @@ class Stops(Callback):
                 signal.signal(number, self._receive)  # at the end Lightning gives all signals back what they meant before
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Between two steps of the generators: ask all ranks, and stop if one has been asked to."""
+        """Between two steps of the generators: ask all ranks, and stop if one has been asked to, or if time is up."""
         method = cast(StyleMethod, pl_module)
         if not method.between_steps:
             return
-        number = self.received
+        late = self.seconds is not None and monotonic() - self.began >= self.seconds
+        asked = torch.tensor([self.received, int(late)])
         if self.group is not None:
-            highest = torch.tensor([number])
-            torch.distributed.all_reduce(highest, torch.distributed.ReduceOp.MAX, group=self.group)
-            number = int(highest)
+            torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX, group=self.group)
+        number, late = asked.tolist()
         if number:
-            if number == signal.SIGUSR1 and trainer.is_global_zero:
-                requeue()
             raise Stopped(number)
+        method.last_step = bool(late)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received == signal.SIGUSR1 and number == signal.SIGTERM:
+            return
         if self.received:
             os._exit(128 + number)
         self.received = number
         name = signal.Signals(number).name
         # Not print: it may be what the signal has interrupted.
         os.write(2, f"\n{name}: this step is finished and saved; once more stops at once\n".encode())
+
+
+def refuse_ranks_apart(method: StyleMethod) -> None:
+    """All ranks must go on at the same step; one that sees other files than the rest would train another run.
+
+    Raises:
+        ValueError: they do not.
+    """
+    steps = [0] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(steps, method.generator_step)
+    if len(set(steps)) > 1:
+        raise ValueError(
+            f"resume: expected all ranks to go on at one step, got {steps}; give --resume the folder of the run, on a file "
+            "system that all machines see"
+        )
 
 
 def requeue() -> None:

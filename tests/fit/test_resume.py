@@ -61,15 +61,15 @@ def test_a_job_started_again_finds_its_run(environment: dict[str, str], name: st
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     assert job() == name
-    for folder, of in ((run("1"), name), (run("2"), name), (run("3"), "slurm 1")):
-        take_note(folder, job=of)
-    run("4")
-    assert interrupted_run() is None, "started for the first time"
+    words, other = ["--model.lr", "1e-4"], ["--model.lr", "1e-3"]
+    for folder, of, said in (("1", name, words), ("2", name, words), ("3", name, other), ("4", "slurm 1", words)):
+        take_note(run(folder), job=of, command=said)
+    run("5")
+    assert interrupted_run(words) is None, "started for the first time"
     monkeypatch.setenv("SLURM_RESTART_COUNT" if "SLURM_JOB_ID" in environment else "TORCHELASTIC_RESTART_COUNT", "1")
-    assert interrupted_run() == Path("runs/2")
-    take_note(Path("runs/1"), job="other")
-    take_note(Path("runs/2"), job="other")
-    assert interrupted_run() is None, "it had not come far enough to have one"
+    assert interrupted_run(words) == Path("runs/2")
+    assert interrupted_run(other) == Path("runs/3"), "a job may train several"
+    assert interrupted_run(["--model.lr", "1"]) is None, "it had not come far enough to have one"
 
 
 def test_outside_of_a_cluster_there_is_no_job() -> None:

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from jsonargparse import Namespace
 
-from fit.cli import main
+from datamodules.batch import ClipBatch
+from fit.cli import as_resumed, main
+from fit.resume import take_note
+from lightning_modules.cyclegan import CycleGAN
 
 SMALL = ["--data.size=[32,32]", "--data.batch_size=1", "--data.workers=0", "--samples.clips=1", "--trainer.log_every_n_steps=1"]
 SMALL += ["--model.generator=MobileGenerator", "--model.generator.blocks=1", "--checkpoints.every=2", "--seed=5"]
@@ -40,6 +44,48 @@ def test_goes_on_in_its_folder_with_its_options_and_those_given(first: Path, cap
     assert (
         torch.load(first / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]["_extra_state"]["generator_step"] == 5
     )
+
+
+def test_what_a_run_was_started_from_is_not_needed_again(first: Path) -> None:
+    source = first / "checkpoints" / "step-000003.ckpt"
+    second = Path(str(main([*SMALL, "--model.steps=2", f"--model.init_from={source}", "--name=second"]).folder))
+    source.unlink()
+    assert main(["--resume", str(second), "--model.steps=3"]).model.generator_step == 3
+    assert yaml.safe_load((second / "config.yaml").read_text())["model"]["init_args"]["init_from"] == str(source)
+
+
+def test_the_same_run_in_wandb_and_no_other_for_who_repeats_it(first: Path) -> None:
+    logger = Namespace(class_path="lightning.pytorch.loggers.WandbLogger", init_args=Namespace(id=None))
+    config = Namespace(trainer=Namespace(logger=[logger]), model=Namespace(init_args=Namespace(init_from="a.ckpt")))
+    assert as_resumed(config, None) is config
+    take_note(first, wandb="abc")
+    changed = as_resumed(config, first)
+    assert changed.trainer.logger[0].init_args.id == "abc"
+    assert changed.model.init_args.init_from is None
+    assert (config.trainer.logger[0].init_args.id, config.model.init_args.init_from) == (None, "a.ckpt")
+
+
+def test_goes_on_with_other_batches_at_the_sample_where_it_was(first: Path) -> None:
+    drawn: list[int] = []
+
+    def noting(self: CycleGAN, batch: ClipBatch, batch_idx: int) -> None:
+        drawn.extend(draw.index for draw in batch.draws)
+        return step(self, batch, batch_idx)
+
+    step = CycleGAN.training_step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CycleGAN, "training_step", noting)
+        method = main(["--resume", "last", "--model.steps=5", "--data.batch_size=2", "--model.accumulate=2"]).model
+    assert drawn == list(range(2, 10)), "three samples were seen: the batch of two that holds the last begins again"
+    assert (method.generator_step, method.batches_seen) == (5, 10)
+
+
+def test_a_configuration_cannot_resume(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("layer.yaml").write_text("resume: last")
+    with pytest.raises(SystemExit) as left:
+        main(["--config", "layer.yaml"])
+    assert left.value.code == 2
+    assert "expected --resume on the command line" in capsys.readouterr().err
 
 
 def test_a_complete_run_says_so_and_stays(first: Path, capsys: pytest.CaptureFixture[str]) -> None:

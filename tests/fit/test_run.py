@@ -1,12 +1,12 @@
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import fit.run
 from fit.metrics_file import RunLogger
-from fit.resume import notes
-from fit.run import SaveConfig, farewell, python, trainer
+from fit.run import SaveConfig, farewell, python, seconds, trainer
 from lightning_modules.checkpoint_io import VerifiedCheckpoints
 
 
@@ -16,6 +16,17 @@ def test_the_method_alone_ends_a_run_and_samples_its_data() -> None:
     assert built.max_steps == -1
     assert built.num_sanity_val_steps == 0
     assert not built._accelerator_connector.use_distributed_sampler
+
+
+@pytest.mark.parametrize(("time", "expected"), [("00:00:00:30", 30), ("01:02:03:04", 93784), ("0:12:0:0", 43200)])
+def test_times_are_days_hours_minutes_and_seconds(time: str, expected: int) -> None:
+    assert seconds(time) == expected
+
+
+@pytest.mark.parametrize("time", ["30", "00:30", "1:-2:3:4", "a:b:c:d"])
+def test_other_times_are_refused(time: str) -> None:
+    with pytest.raises(ValueError, match="max_time: expected DD:HH:MM:SS"):
+        seconds(time)
 
 
 def test_checkpoints_are_written_whole_and_verified() -> None:
@@ -68,6 +79,7 @@ class OtherRank:
 
 
 def test_saving_the_configuration_asks_no_other_rank(tmp_path: Path) -> None:
-    saver = SaveConfig(parser=None, config=None)  # type: ignore[arg-type]
+    parser = SimpleNamespace(save=lambda config, path, **_: Path(path).write_text("seed: 1"))
+    saver = SaveConfig(parser=parser, config=None)  # type: ignore[arg-type]
     saver.save_config(OtherRank(tmp_path), None, "fit")  # type: ignore[arg-type]
-    assert notes(tmp_path) == {"job": None}
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]

@@ -153,11 +153,24 @@ def test_each_side_has_a_fused_adam() -> None:
     assert all(optimizer.defaults["fused"] and optimizer.defaults["betas"] == method.betas for optimizer in made)
 
 
+def test_a_last_step_is_a_whole_one(train: Train, batches: Batches) -> None:
+    class Late(Toy):
+        def training_step(self, batch: ClipBatch, batch_idx: int) -> None:
+            super().training_step(batch, batch_idx)
+            self.last_step = self.last_step or batch_idx == 6
+
+    method = Late(n_critic=2, accumulate=2)
+    train(method, batches(20, 1, 1, 8))
+    assert method.counters[-1] == (2, 8)
+
+
 def test_counters_are_part_of_the_state() -> None:
-    method, other = Toy(), Toy()
-    method.generator_step, method.batches_seen = 7, 21
+    method, other, added_up = Toy(n_critic=3), Toy(n_critic=3), Toy(n_critic=3, accumulate=2)
+    method.generator_step, method.batches_seen = 7, 22
     other.load_state_dict(method.state_dict())
-    assert (other.generator_step, other.batches_seen) == (7, 21)
+    assert (other.generator_step, other.batches_seen) == (7, 22)
+    added_up.load_state_dict(method.state_dict())
+    assert (added_up.generator_step, added_up.batches_seen) == (7, 42), "in batches of its own"
 
 
 def test_stylises_with_the_average_and_without_gradient() -> None:

@@ -130,13 +130,17 @@ def test_returns_the_type_of_the_batch() -> None:
     assert all(pool(torch.ones(1, 3, 4, 4).bfloat16(), slots(i)).dtype == torch.bfloat16 for i in range(1, 7))
 
 
-def test_what_is_not_finite_is_not_kept() -> None:
-    pool, recent = Pool(1), Recent(2)
-    bad = torch.full((1, 3, 2, 2), torch.nan)
-    assert pool(bad, slots()).isnan().all()
-    assert recent(bad, slots())[0].isnan().all()
-    assert pool.items[0][0].isfinite().all()
-    assert recent.items[0][0].isfinite().all()
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_what_is_not_finite_is_shown_and_not_kept(value: float) -> None:
+    pool, recent = Pool(2), Recent(3)
+    for memory in (pool, recent):
+        memory(numbered(1, 1), slots())
+        for update in range(1, 9):  # while the pool fills, and once it is full
+            (shown,) = memory(torch.full((1, 3, 2, 2), value), slots(update))
+            assert not shown.isfinite().all()
+            assert values(memory.items[0]) == ([1] if update < 5 or memory is recent else [1, 2])
+            if update == 4 and memory is pool:
+                memory(numbered(2, 1), slots())
 
 
 def test_negative_size() -> None:

@@ -3,13 +3,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from lightning import Callback, LightningModule, Trainer
 
 from lightning_modules.callbacks.checkpoint import Checkpoints
-from lightning_modules.callbacks.stops import Stopped, Stops, requeue
+from lightning_modules.callbacks.stops import Stopped, Stops, refuse_ranks_apart, requeue
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -54,6 +55,35 @@ def test_a_run_that_is_not_stopped_ends_as_ever(train: Any) -> None:
     trainer = train(Stops(), steps=2)
     assert trainer.lightning_module.generator_step == 2
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_time_that_is_up_ends_the_run_in_good_order_after_a_whole_step(train: Any, tmp_path: Path) -> None:
+    trainer = train(Stops(seconds=0.0), Checkpoints(every=100), steps=50, n_critic=3)
+    assert (trainer.lightning_module.generator_step, trainer.lightning_module.batches_seen) == (1, 3)
+    assert (tmp_path / "run" / "checkpoints" / "step-000001.ckpt").exists()
+    trainer = train(Stops(seconds=1000.0), steps=3)
+    assert trainer.lightning_module.generator_step == 3
+
+
+def test_ranks_that_would_train_different_runs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gathered(steps: list[int], own: int) -> None:
+        steps[:] = [own, other]
+
+    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
+    monkeypatch.setattr("torch.distributed.all_gather_object", gathered)
+    method: Any = SimpleNamespace(generator_step=5)
+    other = 5
+    refuse_ranks_apart(method)
+    other = 3
+    with pytest.raises(ValueError, match=r"expected all ranks to go on at one step, got \[5, 3\]"):
+        refuse_ranks_apart(method)
+
+
+def test_slurm_ending_a_job_that_waits_in_its_queue_is_no_second_signal() -> None:
+    stops = Stops()
+    stops._receive(signal.SIGUSR1, None)
+    stops._receive(signal.SIGTERM, None)
+    assert stops.received == signal.SIGUSR1
 
 
 def test_a_second_signal_ends_the_process_at_once() -> None:
