@@ -40,6 +40,7 @@ PHOTOGRAPHS: dict[Split, tuple[str, ...]] = {
 # Share of the background that is seen at the start. In training also from close by, where photographs are smooth.
 VIEWS: dict[Split, tuple[float, float]] = {"train": (0.2, 1.0), "val": (0.45, 1.0)}
 SKY = (256, 256)
+LEAST_LIGHT = 0.3  # of a grey picture that is coloured
 
 
 @lru_cache(maxsize=16)
@@ -54,6 +55,17 @@ def photograph(name: str) -> NDArray[np.uint8]:
 def painting(seed: int, palette: str, number: int) -> NDArray[np.uint8]:
     """A painting, made at its first use and kept."""
     return paint(rng(seed, f"painting {palette}", 0, number), palette)
+
+
+def coloured(draws: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A grey picture under light of changing colour; others as they are.
+
+    Half of the photographs are grey. From them a network learns to amplify colours far beyond what others can take.
+    """
+    if np.ptp(picture, axis=-1).any():
+        return picture
+    light = LEAST_LIGHT + (1 - LEAST_LIGHT) * sky(draws, (picture.shape[0], picture.shape[1])) / 255
+    return np.asarray(np.rint(np.clip(picture * light / light.mean(), 0, 255)), dtype=np.uint8)
 
 
 def to_clip(frames: NDArray[np.uint8], flow: NDArray[np.float32], visible: NDArray[np.uint8]) -> Clips:
@@ -104,7 +116,7 @@ class PhotographScenes(ClipSource):
         return to_clip(frames, *scene_flow(layers, self.size))
 
     def _layer(self, draws: np.random.Generator, name: str, view: tuple[float, float]) -> Layer:
-        texture = sky(draws, SKY) if draws.random() < self.skies else photograph(name)
+        texture = sky(draws, SKY) if draws.random() < self.skies else coloured(draws, photograph(name))
         return Layer(texture, random_motion(draws, self.frames, self.size, texture.shape[:2], self.speed, view))
 
     def _cut(self, draws: np.random.Generator, layer: Layer) -> Layer:

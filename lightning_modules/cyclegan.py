@@ -34,7 +34,7 @@ from lightning_modules.generators.mobile import MobileGenerator
 from lightning_modules.losses.adversarial import AdversarialKind, undecided
 from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters
 from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, gram_style_loss
-from lightning_modules.losses.random_gram import random_gram_distance, random_layers
+from lightning_modules.losses.random_gram import random_gram_distance, random_grams, random_layers
 from lightning_modules.losses.reconstruction import feature_matching, l1
 from lightning_modules.losses.temporal import known_motion, unwarped, warped
 from lightning_modules.losses.total_variation import total_variation
@@ -110,15 +110,15 @@ class CycleGAN(StyleMethod):
         temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=16),
         steps: int = 250,
         adversarial: AdversarialKind = "hinge",
-        image_weight: float = 0.7,
+        image_weight: float = 0.4,
         clip_weight: float = 0.5,
         cycle_weight: float = 8.0,
         identity_weight: float = 2.0,
-        temporal_weight: float = 20.0,
+        temporal_weight: float = 150.0,
         temporal: Literal["warped", "unwarped"] = "warped",
-        palette_weight: float = 600.0,
+        palette_weight: float = 300.0,
         texture_weight: float = 120.0,
-        random_gram_weight: float = 120.0,
+        random_gram_weight: float = 240.0,
         known_motion_weight: float = 0.0,
         total_variation_weight: float = 0.0,
         feature_matching_weight: float = 0.0,
@@ -134,7 +134,7 @@ class CycleGAN(StyleMethod):
         lr: float = 5e-4,
         critic_lr: float = 1e-3,
         betas: tuple[float, float] = (0.5, 0.99),
-        constant: float = 0.4,
+        constant: float = 0.2,
         n_critic: int = 1,
         accumulate: int = 1,
         clip: float = 0.0,
@@ -157,7 +157,7 @@ class CycleGAN(StyleMethod):
         self.style_clip_critic, self.content_clip_critic = (
             Critic(temporal_critic(), clip_pool, *options) if temporal_critic and clip_weight else None for _ in "yx"
         )
-        self.recent_style, self.recent_paintings = Recent(RECENT), Recent(RECENT)
+        self.recent_style, self.recent_paintings, self.style_grams, self.painting_grams = (Recent(RECENT) for _ in range(4))
         self.extractor, self.flow = extractor and extractor(), flow and flow()
         self.rates, self.betas, self.temporal, self.compiled = (lr, critic_lr), betas, temporal, compile
         self.refuse(self._problems())
@@ -211,7 +211,6 @@ class CycleGAN(StyleMethod):
         if self.generators_turn:
             styles, paintings = self.recent_style(y, slots), self.recent_paintings(painting, slots)
             filters = [random_filters(PROJECTIONS, PATCH, chance) for chance in slots.torch_generators("patches")]
-            layers = [random_layers(chance) for chance in slots.torch_generators("random features")]
             with frozen(self.critics()):
                 terms = self.weigh(
                     {
@@ -222,7 +221,7 @@ class CycleGAN(StyleMethod):
                         "temporal": lambda: self.flicker(painted, content),
                         "palette": lambda: each(patch_distance, paintings, styles, filters),
                         "texture": lambda: each(texture_distance, paintings, styles, filters),
-                        "random_gram": lambda: each(random_gram_distance, paintings, styles, layers),
+                        "random_gram": lambda: self.random_gram(painting, y, slots),
                         "known_motion": lambda: self.commutes(painting, x, slots),
                         "total_variation": lambda: total_variation(painting),
                         "feature_matching": lambda: self.matches(painting, y),
@@ -266,6 +265,13 @@ class CycleGAN(StyleMethod):
         if content.flow is None or content.visible is None:
             return painted.new_zeros(())
         return warped(painted, content.flow, content.visible)
+
+    def random_gram(self, painting: Tensor, y: Tensor, slots: Slots) -> Tensor:
+        """How far the latest paintings of each slot are from the style in Gram matrices of random features."""
+        layers = random_layers(torch.Generator().manual_seed(self.seed))  # the same each time
+        paintings = self.painting_grams(random_grams(painting, layers), slots)
+        styles = self.style_grams(random_grams(y, layers), slots)
+        return each(random_gram_distance, paintings, styles)
 
     def commutes(self, painting: Tensor, x: Tensor, slots: Slots) -> Tensor:
         """Painting a deformed picture against deforming the painted one."""

@@ -11,11 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.generators.base import Generator
+from lightning_modules.ops.contrast import blurred, squashed
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
 
 BLOCK = 4
 SLOPE = 0.2  # of the leaky ReLUs
-SHARE = 1.0  # of the frame's own detail that is there at the start: with all of it, painting begins as tinting
+FINE, COARSE = 3, 11  # sides of the blurs between whose results strokes lie, in pixels
+GAIN, BOUND = 4.0, 0.35  # of contrasts between the two blurs: weak ones become strokes, and none too strong
+SHARES = (1.0, 0.5)  # of the frame's detail and of its contrasts that are there at the start
 
 
 class Residual(nn.Module):
@@ -34,29 +37,32 @@ class Residual(nn.Module):
 
 
 class Finish(nn.Module):
-    """Two thin full-size convolutions that see the smooth painting and the frame, and add detail; at first some of the frame's.
+    """Two thin full-size convolutions that see the smooth painting and the frame's contrasts, and add strokes and detail.
 
     Args:
-        channels: width, at least 6.
+        channels: width, at least 12.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = EdgeConv2d(6, channels, 5)
+        self.first = EdgeConv2d(9, channels, 5)
         self.second = EdgeConv2d(channels, 3, 3)
         with torch.no_grad():
             for convolution in (self.first, self.second):
                 convolution.weight.normal_(std=0.02)
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            for colour in range(3):  # d = frame - painting, as leaky(d) - leaky(-d) = (1 + slope) d
-                for sign, channel in ((1, colour), (-1, colour + 3)):
-                    self.first.weight[channel, [colour, colour + 3], 2, 2] += torch.tensor([-sign, sign])
-                    self.second.weight[colour, channel, 1, 1] += SHARE * sign / (1 + SLOPE)
+            for band in range(6):  # v as leaky(v) - leaky(-v) = (1 + slope) v
+                for sign, channel in ((1, 2 * band), (-1, 2 * band + 1)):
+                    self.first.weight[channel, 3 + band, 2, 2] += sign
+                    self.second.weight[band % 3, channel, 1, 1] += SHARES[band // 3] * sign / (1 + SLOPE)
 
     def forward(self, painting: Tensor, frames: Tensor) -> Tensor:
-        """Both ``(N, 3, H, W)`` to the detail to add, of the same shape."""
-        detail: Tensor = self.second(F.leaky_relu(self.first(torch.cat([painting, frames], 1)), SLOPE))
-        return detail
+        """Both ``(N, 3, H, W)`` to what to add, of the same shape."""
+        sharp = blurred(frames, FINE)
+        strokes = squashed(GAIN * (sharp - blurred(frames, COARSE)), BOUND)
+        detail = squashed(frames - sharp, BOUND)
+        added: Tensor = self.second(F.leaky_relu(self.first(torch.cat([painting, detail, strokes], 1)), SLOPE))
+        return added
 
 
 class MobileGenerator(Generator):
@@ -67,7 +73,7 @@ class MobileGenerator(Generator):
     Args:
         channels: width, at least 48 (three colours times sixteen pixels).
         blocks: residual blocks, >= 1.
-        finish: width of the full-size finish, at least 6.
+        finish: width of the full-size finish, at least 12.
 
     Raises:
         ValueError: a width or depth too small.
@@ -81,9 +87,9 @@ class MobileGenerator(Generator):
     def __init__(self, channels: int = 48, blocks: int = 4, finish: int = 24) -> None:
         super().__init__()
         folded = 3 * BLOCK**2
-        if channels < folded or blocks < 1 or finish < 6:
+        if channels < folded or blocks < 1 or finish < 12:
             raise ValueError(
-                f"MobileGenerator: expected channels >= {folded}, blocks >= 1 and finish >= 6, got channels={channels}, "
+                f"MobileGenerator: expected channels >= {folded}, blocks >= 1 and finish >= 12, got channels={channels}, "
                 f"blocks={blocks}, finish={finish}"
             )
         self.stem = EdgeConv2d(folded, channels, 3)

@@ -26,7 +26,7 @@ def colour_blind(filters: Tensor) -> Tensor:
 
 
 def patch_distance(
-    fake: Tensor, real: Tensor, filters: Tensor, relative: bool = False, scales: int = 3, stride: int = 2
+    fake: Tensor, real: Tensor, filters: Tensor, relative: bool = False, scales: int = 3, stride: int = 4
 ) -> Tensor:
     """Mean over projections and scales of the 1-Wasserstein distance between the projected patches.
 

@@ -10,7 +10,15 @@ from torch import Tensor
 
 from datamodules import moving_scenes
 from datamodules.batch import ClipBatch, Clips
-from datamodules.moving_scenes import PHOTOGRAPHS, MovingScenes, PaintingScenes, PhotographScenes, painting, photograph
+from datamodules.moving_scenes import (
+    PHOTOGRAPHS,
+    MovingScenes,
+    PaintingScenes,
+    PhotographScenes,
+    coloured,
+    painting,
+    photograph,
+)
 from datamodules.paintings import PALETTES
 from datamodules.random import Draw
 
@@ -136,6 +144,23 @@ def test_photographs_come_with_scikit_image(name: str) -> None:
     assert picture.std() > 10
 
 
+def test_grey_photographs_get_colours_and_keep_their_light_and_others_stay_as_they_are() -> None:
+    grey, colourful = photograph("coins"), photograph("coffee")
+    tinted = coloured(np.random.default_rng(0), grey)
+    assert tinted.shape == grey.shape
+    assert tinted.dtype == np.uint8
+    assert (tinted - tinted.mean(-1, keepdims=True)).std() > 5
+    assert abs(float(tinted.mean()) - float(grey.mean())) < 15
+    assert np.corrcoef(tinted.mean(-1).flatten(), grey[..., 0].flatten())[0, 1] > 0.7
+    assert coloured(np.random.default_rng(0), colourful) is colourful
+
+
+def test_clips_of_grey_photographs_are_coloured() -> None:
+    source = PhotographScenes("train", 1, (32, 32), 0, 0.0, 0.01, 10)
+    frames = source.clip(Draw(0, 0, PHOTOGRAPHS["train"].index("coins"))).frames.float()
+    assert (frames - frames.mean(1, keepdim=True)).abs().max() > 5
+
+
 def test_noise_is_that_of_a_sensor() -> None:
     def clip(noise: float) -> Tensor:
         return PhotographScenes("train", 3, SIZE, 1, noise, 0.02, 4).clip(Draw(0, 0, 0)).frames.float()
@@ -174,10 +199,10 @@ def test_options_reach_the_clips(quick: None) -> None:
 
 
 def test_skies_take_their_share_of_the_training_pictures_and_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[int] = []
+    drawn: list[bool] = []
 
     def sky(draws: np.random.Generator, size: tuple[int, int]) -> NDArray[np.uint8]:
-        drawn.append(1)
+        drawn.append(size == moving_scenes.SKY)  # others light grey photographs
         return np.full((*size, 3), 200, dtype=np.uint8)
 
     monkeypatch.setattr(moving_scenes, "sky", sky)
@@ -185,11 +210,11 @@ def test_skies_take_their_share_of_the_training_pictures_and_none_of_the_others(
         drawn.clear()
         source = scenes(skies=share, layers=0, noise=0.0).content_clips("train")
         clips = [source.clip(Draw(0, 0, index)) for index in range(40)]
-        assert least <= len(drawn) <= most
-        assert sum(bool((clip.frames == 200).all()) for clip in clips) == len(drawn)
+        assert least <= sum(drawn) <= most
+        assert sum(bool((clip.frames == 200).all()) for clip in clips) == sum(drawn)
     drawn.clear()
     scenes(skies=1.0).content_clips("val").clip(Draw(0, 0, 0))
-    assert not drawn
+    assert not any(drawn)
 
 
 def test_all_wrong_options_are_told_at_once() -> None:

@@ -77,7 +77,7 @@ def test_outside_of_a_cluster_there_is_no_job() -> None:
 
 
 def small(channels: int = 48) -> CycleGAN:
-    return CycleGAN(generator=lambda: MobileGenerator(channels, 1, 6))
+    return CycleGAN(generator=lambda: MobileGenerator(channels, 1, 12))
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.generators.mobile import MobileGenerator
 
 TINY = {
-    "generator": partial(MobileGenerator, 48, 1, 6),
+    "generator": partial(MobileGenerator, 48, 1, 12),
     "image_critic": partial(PatchGAN, 4, 1, "none"),
     "temporal_critic": partial(TemporalPatchGAN, 4, 2, "none"),
     "steps": 1000,
+    "temporal_weight": 20.0,  # at its default it drowns the critics in runs of a few steps
     "palette_weight": 0.0,  # needs pictures of 28 pixels
     "texture_weight": 0.0,
     "random_gram_weight": 0.0,

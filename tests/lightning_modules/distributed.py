@@ -76,7 +76,7 @@ def method(case: str, dtype: str, **options: Any) -> CycleGAN:
     settings = {"steps": 100, "lr": 5e-3, "critic_lr": 5e-3, "pool": 8, "clip_pool": 4} | CASES[case][1] | options
     norm = settings.pop("norm", "none")
     return WithSGD(
-        generator=partial(MobileGenerator, 48, 1, 6),
+        generator=partial(MobileGenerator, 48, 1, 12),
         image_critic=partial(PatchGAN, 4, 1, norm),
         temporal_critic=partial(TemporalPatchGAN, 4, 2, norm),
         palette_weight=3 * large,

@@ -127,7 +127,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ],
     *[("adversarial", {}, {"adversarial": kind}, {}) for kind in ("minimax", "nonsaturating", "lsgan")],
     ("adversarial", {"adversarial": "lsgan", "penalty": "gradient"}, {"adversarial": "wasserstein"}, {}),
-    ("generator", {}, {"generator": partial(MobileGenerator, 48, 2, 6)}, {}),
+    ("generator", {}, {"generator": partial(MobileGenerator, 48, 2, 12)}, {}),
     ("image_critic", {}, {"image_critic": partial(PatchGAN, 4, 1, "spectral")}, {}),
     ("temporal_critic", {}, {"temporal_critic": partial(TemporalPatchGAN, 4, 2, "layer")}, {}),
     ("temporal_critic", {}, {"temporal_critic": None}, {}),

@@ -48,7 +48,7 @@ def test_says_what_did_not_fit(
     path = tmp_path / "first.ckpt"
     first = cyclegan()
     train(first, batches(1)).save_checkpoint(path)
-    wider = cyclegan(init_from=str(path), generator=partial(MobileGenerator, 52, 2, 6))
+    wider = cyclegan(init_from=str(path), generator=partial(MobileGenerator, 52, 2, 12))
     left, unused = capsys.readouterr().out.split("left as they were: ")[1].split("; not used: ")
     assert "to_style.stem.weight" in left
     assert "to_style.blocks.1.first.weight" in left

@@ -42,7 +42,7 @@ def clip(size: int = 16) -> Tensor:
 
 @pytest.mark.parametrize(
     "generator",
-    [MobileGenerator, partial(MobileGenerator, 56, blocks=1), lambda: MobileGenerator(48, 2, finish=8)],
+    [MobileGenerator, partial(MobileGenerator, 56, blocks=1), lambda: MobileGenerator(48, 2, finish=14)],
     ids=["class", "partial", "lambda"],
 )
 def test_paints_the_same_however_its_generator_was_given(generator: Any, saved: Callable[..., tuple[CycleGAN, Path]]) -> None:
@@ -83,7 +83,7 @@ def test_every_option_comes_back(saved: Callable[..., tuple[CycleGAN, Path]]) ->
 
 
 def test_lightning_loads_it_too(saved: Callable[..., tuple[CycleGAN, Path]]) -> None:
-    method, path = saved(generator=lambda: MobileGenerator(48, 1, 6))
+    method, path = saved(generator=lambda: MobileGenerator(48, 1, 12))
     for weights_only in (None, True):
         loaded = CycleGAN.load_from_checkpoint(path, weights_only=weights_only)
         assert torch.equal(loaded.stylize(clip()), method.stylize(clip()))

@@ -11,7 +11,7 @@ from lightning_modules.generators.mobile import BLOCK, MobileGenerator, folded_l
 def network() -> MobileGenerator:
     """Small, and away from its start."""
     torch.manual_seed(0)
-    generator = MobileGenerator(48, 1, 6)
+    generator = MobileGenerator(48, 1, 12)
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     return generator
@@ -43,12 +43,23 @@ def test_folded_lowpass_keeps_colours_and_slopes() -> None:
     torch.testing.assert_close(smooth, x[..., 4:-4, 4:-4], atol=1e-6, rtol=0)  # symmetric: nothing is shifted
 
 
-def test_starts_close_to_the_identity() -> None:
+def test_starts_with_the_content_in_place() -> None:
     torch.manual_seed(0)
     frames = F.interpolate(torch.rand(2, 3, 6, 6) * 2 - 1, 32, mode="bicubic").clamp(-1, 1)
     painted = MobileGenerator()(frames)
-    assert (painted - frames.tanh()).abs().mean() < 0.1
-    assert torch.corrcoef(torch.stack([painted.flatten(), frames.flatten()]))[0, 1] > 0.97
+    assert (painted - frames.tanh()).abs().mean() < 0.2
+    assert torch.corrcoef(torch.stack([painted.flatten(), frames.flatten()]))[0, 1] > 0.95
+
+
+def test_starts_with_weak_contrasts_made_strokes_and_strong_ones_bounded() -> None:
+    torch.manual_seed(0)
+    generator, x = MobileGenerator(), torch.arange(64.0)
+    waves = torch.sin(x * 2 * torch.pi / 10).expand(1, 3, 64, 64)  # between the two blurs
+    weak, strong = (
+        float(generator(height * waves)[..., 16:48].detach().std() / (height * waves).std()) for height in (0.03, 0.9)
+    )
+    assert weak > 1.5
+    assert strong < 1.1
 
 
 def test_every_frame_is_painted_by_itself(network: MobileGenerator) -> None:
@@ -80,12 +91,13 @@ def test_the_filter_is_fixed_and_not_saved(network: MobileGenerator) -> None:
 
 def test_options() -> None:
     count = [
-        sum(p.numel() for p in MobileGenerator(*args).parameters()) for args in ((48, 1, 6), (56, 1, 6), (48, 2, 6), (48, 1, 8))
+        sum(p.numel() for p in MobileGenerator(*args).parameters())
+        for args in ((48, 1, 12), (56, 1, 12), (48, 2, 12), (48, 1, 14))
     ]
     assert len(set(count)) == 4
-    assert MobileGenerator(56, finish=8).init_args == {"channels": 56, "blocks": 4, "finish": 8}
-    with pytest.raises(ValueError, match="channels=47, blocks=0, finish=5"):
-        MobileGenerator(47, 0, 5)
+    assert MobileGenerator(56, finish=14).init_args == {"channels": 56, "blocks": 4, "finish": 14}
+    with pytest.raises(ValueError, match="channels=47, blocks=0, finish=11"):
+        MobileGenerator(47, 0, 11)
 
 
 @pytest.mark.parametrize("size", [(18, 16), (16, 18)])

@@ -1,0 +1,26 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lightning_modules.ops.contrast import blurred, squashed
+
+
+@pytest.mark.parametrize("side", [3, 5])
+def test_blurred_is_two_boxes_along_each_axis(side: int) -> None:
+    frames = torch.rand(2, 3, 20, 17, dtype=torch.float64)
+    box = torch.full((side,), 1 / side, dtype=torch.float64)
+    tent = F.conv1d(box.view(1, 1, -1), box.view(1, 1, -1), padding=side - 1).flatten()
+    expected = F.conv2d(frames, torch.outer(tent, tent).expand(3, 1, -1, -1), groups=3)
+    inner = (..., slice(side - 1, 1 - side), slice(side - 1, 1 - side))
+    torch.testing.assert_close(blurred(frames, side)[inner], expected)
+
+
+def test_blurred_keeps_size_and_flat_colours_up_to_the_border_even_of_tiny_frames() -> None:
+    flat = torch.rand(1, 3, 1, 1).expand(1, 3, 4, 5)
+    torch.testing.assert_close(blurred(flat, 11), flat.contiguous())
+
+
+def test_squashed_keeps_small_values_and_bounds_large_ones() -> None:
+    values = torch.tensor([-9.0, -0.01, 0.0, 0.01, 9.0])
+    torch.testing.assert_close(squashed(values, 0.5), torch.tensor([-0.5, -0.01, 0.0, 0.01, 0.5]), atol=1e-5, rtol=0)
+    assert squashed(torch.linspace(-1, 1, 50), 0.5).diff().min() > 0
