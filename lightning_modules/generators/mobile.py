@@ -68,7 +68,7 @@ class Finish(nn.Module):
 class MobileGenerator(Generator):
     """Space-to-depth, residual 3x3 convolutions without normalisation, depth-to-space, fixed low-pass, full-size finish.
 
-    Memoryless, so causal. It starts as (nearly) the identity, so that training begins with the content in place.
+    Memoryless, so causal. It starts with the content in place, some of its contrasts strengthened.
 
     Args:
         channels: width, at least 48 (three colours times sixteen pixels).
