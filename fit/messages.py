@@ -49,6 +49,8 @@ def died(error: BaseException) -> str | None:
     if "DataLoader worker" in text:
         what = text.strip().splitlines()[0]
         return f"{what} A loader process died; if it was killed for memory, lower data.workers or data.batch_size."
+    if isinstance(error, ConnectionError | EOFError) and not getattr(error, "filename", None):
+        return "a loader process died while it was handing over a batch; what it said stands above"
     if isinstance(error, RuntimeError) and re.search(r"Connection (closed|reset) by peer|Gloo connectFullMesh failed", text):
         return "another rank is gone; what it said stands above, or in its own log"
     return None

@@ -114,7 +114,7 @@ class CycleGAN(StyleMethod):
         clip_weight: float = 0.5,
         cycle_weight: float = 8.0,
         identity_weight: float = 2.0,
-        temporal_weight: float = 150.0,
+        temporal_weight: float = 220.0,
         temporal: Literal["warped", "unwarped"] = "warped",
         palette_weight: float = 300.0,
         texture_weight: float = 120.0,

@@ -4,12 +4,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lightning_modules.ops.layers import repeat_edges
+
 
 def blurred(frames: Tensor, side: int) -> Tensor:
     """Two box filters of an odd side, one after the other, along each axis: close to a Gaussian."""
     margin = side // 2
     for _ in range(2):
-        frames = F.pad(frames, (margin,) * 4, mode="replicate")
+        frames = repeat_edges(frames, margin)
         frames = F.avg_pool2d(F.avg_pool2d(frames, (1, side), stride=1), (side, 1), stride=1)
     return frames
 

@@ -136,12 +136,16 @@ def test_two_hundred_kills(tmp_path: Path, vimeo: Callable[..., Path]) -> None:
 
 
 def test_interrupted_by_hand_it_says_how_to_go_on(root: Path, right: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    going = subprocess.Popen(command(root, out), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while bytes_in(out) < 600:
-        time.sleep(0.001)
-    os.killpg(going.pid, signal.SIGINT)
-    _, told = going.communicate(timeout=60)
+    for attempt in range(5):  # on a busy machine packing may be done before the signal comes
+        out = tmp_path / f"out {attempt}"
+        going = subprocess.Popen(command(root, out), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        while bytes_in(out) < 600:
+            time.sleep(0.001)
+        with suppress(ProcessLookupError):
+            os.killpg(going.pid, signal.SIGINT)
+        _, told = going.communicate(timeout=60)
+        if going.returncode:
+            break
     assert going.returncode == 130
     assert told.strip().splitlines()[-1] == "interrupted; what is packed stays, run the same command to go on"
     assert "Traceback" not in told

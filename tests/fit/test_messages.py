@@ -48,6 +48,8 @@ def test_what_other_processes_died_of_is_explained() -> None:
     for text in ("[pair.cc:545] Read error [127.0.0.1]:37785: Connection reset by peer.", "Connection closed by peer [::1]"):
         assert "another rank is gone" in str(died(RuntimeError(text)))
     assert died(RuntimeError("another")) is None
+    assert "a loader process died" in str(died(ConnectionResetError(104, "Connection reset by peer")))
+    assert died(ConnectionResetError(104, "Connection reset by peer", "/mnt/film.mp4")) is None
 
 
 def test_mistakes_are_explained_and_bugs_are_not() -> None:

@@ -78,9 +78,10 @@ def test_two_devices_train_as_one(case: str, dtype: str, two_ranks: Path) -> Non
     assert max(apart.values()) <= TOLERANCE[dtype], max(apart, key=lambda name: apart[name])
     moved = differences(start, two)
     for network in ("to_style", "to_content", "style_average", "style_critic", "content_clip_critic"):
-        assert max(value for name, value in moved.items() if name.startswith(network)) > 1e-3, f"{network} has not learned"
+        assert max(value for name, value in moved.items() if name.startswith(network)) > 1e-4, f"{network} has not learned"
     ours, theirs = memories(one.state_dict()), memories(two)
-    assert len(ours) == 6 * runs.GLOBAL  # four pools, two memories of recent pictures
+    # Four pools, recent pictures of both sides, and what is remembered of their Gram matrices where these count.
+    assert len([kept for kept in ours.values() if kept]) == (8 if dtype == "float64" else 6) * runs.GLOBAL
     assert ours.keys() == theirs.keys(), "of all slots, whichever device had them"
     for place, kept in ours.items():
         for item, other in zip(kept, theirs[place], strict=True):
