@@ -31,3 +31,7 @@ class ClipSource(ABC):
     def style_id(self, index: int) -> int:
         """Which of ``styles`` clip number ``index`` shows."""
         return 0
+
+    def name(self, index: int) -> str:
+        """What a person calls clip number ``index``."""
+        return f"clip {index}"

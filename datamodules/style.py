@@ -52,15 +52,20 @@ class StyleImages(ClipSource):
 
     def clip(self, draw: Draw) -> Clips:
         draws = rng(draw.seed, "style picture", draw.epoch, draw.index)
-        texture = _texture(self.paths[draw.index], self.size)
-        motion = random_motion(draws, self.frames, self.size, texture.shape[:2])
+        picture = texture(self.paths[draw.index], self.size)
+        motion = random_motion(draws, self.frames, self.size, picture.shape[:2])
         flow, visible = backward_flow(motion, self.size)
-        frames = render(texture, motion, self.size)
+        frames = render(picture, motion, self.size)
         return Clips(channels_first(frames), torch.from_numpy(flow), torch.from_numpy(visible))
 
 
 @lru_cache(maxsize=64)
-def _texture(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+def texture(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A picture RGB ``(h, w, 3)``, kept for its next use, without detail finer than frames of a size ever show.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     picture = read_image(path, least=DETAIL * max(size))
     excess = min(picture.shape[0] / size[0], picture.shape[1] / size[1]) / DETAIL
     if excess <= 1:

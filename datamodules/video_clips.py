@@ -34,10 +34,17 @@ class VideoClips(ClipSource):
     def __len__(self) -> int:
         return self.ends[-1]
 
+    def name(self, index: int) -> str:
+        shot, start = self._place(index)
+        return f"{shot.video.path.name} from frame {shot.frame(start)}"
+
+    def _place(self, index: int) -> tuple[Shot, int]:
+        """The shot of a clip, and where in it the clip begins if nothing is random."""
+        which = bisect_right(self.ends, index)
+        return self.shots[which], self.extent * (index - (self.ends[which - 1] if which else 0))
+
     def clip(self, draw: Draw) -> Clips:
-        which = bisect_right(self.ends, draw.index)
-        shot = self.shots[which]
-        start = self.extent * (draw.index - (self.ends[which - 1] if which else 0))
+        shot, start = self._place(draw.index)
         place, reverse = None, False
         if self.training:
             draws = rng(draw.seed, self.stream, draw.epoch, draw.index)

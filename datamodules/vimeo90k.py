@@ -53,16 +53,27 @@ class Sequences(ClipSource):
         length: pictures in a sequence.
         frames, size: of a clip.
         training: whether to choose at random.
+        names: of the sequences, if anybody is to be told.
     """
 
     def __init__(
-        self, reader: Reader, numbers: NDArray[np.intp], length: int, frames: int, size: tuple[int, int], training: bool
+        self,
+        reader: Reader,
+        numbers: NDArray[np.intp],
+        length: int,
+        frames: int,
+        size: tuple[int, int],
+        training: bool,
+        names: Names | None = None,
     ) -> None:
-        self.reader, self.numbers, self.length = reader, numbers, length
+        self.reader, self.numbers, self.length, self.names = reader, numbers, length, names
         self.frames, self.size, self.training = frames, size, training
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def name(self, index: int) -> str:
+        return super().name(index) if self.names is None else self.names[index].decode()
 
     def clip(self, draw: Draw) -> Clips:
         spare = self.length - self.frames
@@ -102,22 +113,41 @@ class Vimeo90K(ClipDataModule):
         super().__init__(**options)
         self.root, self.style, self.allow_missing = Path(root).expanduser(), style, allow_missing
 
-    def content_clips(self, split: Split | Literal["test"]) -> ClipSource:
-        if self.frames > self._layout.length:
-            expected = f"frames <= {self._layout.length}, the length of its sequences"
-            raise DataError(self.root, expected, str(self.frames), "ask for shorter clips")
-        if split == "test":
-            reader, numbers, _ = self._listed("test")
-        else:
-            reader, numbers, names = self._training
-            if len(names) < 2:
-                raise DataError(self.root, "two sequences to train on and validate with", "one", "give more sequences")
-            held = held_out(names)
-            numbers = numbers[held if split == "val" else ~held]
-        return Sequences(reader, numbers, self._layout.length, self.frames, self.load_size, split == "train")
+    def content_clips(self, split: Split) -> ClipSource:
+        reader, numbers, names = self._training
+        if len(names) < 2:
+            raise DataError(self.root, "two sequences to train on and validate with", "one", "give more sequences")
+        held = held_out(names)
+        return self._sequences(reader, numbers[held if split == "val" else ~held], self.load_size, split == "train")
 
     def style_clips(self, split: Split) -> ClipSource:
         return style_source(self.style, self.frames, self.load_size)
+
+    def judged_clips(self, split: Literal["test", "all"], size: tuple[int, int]) -> ClipSource:
+        """Clips to judge on: of the published test list, or of both lists for a network that has seen neither.
+
+        Args:
+            split: which lists.
+            size: (height, width) of the frames.
+
+        Raises:
+            DataError: clips too long, or sequences missing that may not be.
+        """
+        reader, numbers, names = self._listed(split)
+        return self._sequences(reader, numbers, size, False, names)
+
+    def _sequences(
+        self, reader: Reader, numbers: NDArray[np.intp], size: tuple[int, int], training: bool, names: Names | None = None
+    ) -> ClipSource:
+        if self.frames > self._layout.length:
+            expected = f"frames <= {self._layout.length}, the length of its sequences"
+            raise DataError(self.root, expected, str(self.frames), "ask for shorter clips")
+        return Sequences(reader, numbers, self._layout.length, self.frames, size, training, names)
+
+    @property
+    def length(self) -> int:
+        """Frames in a sequence."""
+        return self._layout.length
 
     @property
     def _layout(self) -> Layout:
@@ -127,9 +157,10 @@ class Vimeo90K(ClipDataModule):
     def _training(self) -> Listed:
         return self._listed("train")  # looked at once, used for training and validation
 
-    def _listed(self, which: Literal["train", "test"]) -> Listed:
-        layout, path = self._layout, self.root / self._layout.list_of(which)
-        listed = read_list(path)
+    def _listed(self, which: Literal["train", "test", "all"]) -> Listed:
+        layout = self._layout
+        paths = [self.root / layout.list_of(one) for one in (("train", "test") if which == "all" else (which,))]
+        path, listed = paths[0], np.concatenate([read_list(path) for path in paths])
         if is_packed(self.root):
             pack = Pack(self.root)
             numbers, there = pack.find(listed)

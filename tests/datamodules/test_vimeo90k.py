@@ -11,6 +11,7 @@ import torch
 from datamodules.errors import DataError
 from datamodules.packed import INDEX, Pack, shard_path
 from datamodules.random import Draw
+from datamodules.source import ClipSource
 from datamodules.vimeo90k import Vimeo90K
 
 TRAIN, TEST = ("00001/0001", "00001/0002", "00003/0010"), ("00002/0004",)
@@ -58,13 +59,20 @@ def times(clip: torch.Tensor) -> list[int]:
     return [round(float(green) / 30) for green in clip[:, 1, 8, 8]]
 
 
+def clips_of(module: Vimeo90K, split: str) -> ClipSource:
+    """Of any split."""
+    if split in ("train", "val"):
+        return module.content_clips(split)
+    return module.judged_clips(split, module.load_size)
+
+
 @pytest.mark.parametrize(("prefix", "length"), [("sep", 7), ("tri", 3)])
 def test_the_published_lists_decide_what_is_used_for_what(
     either: Callable[..., Path], style: str, prefix: str, length: int
 ) -> None:
     module = data(either(prefix, length), style)
-    for split, which in (("train", [0, 2]), ("val", [HELD_OUT]), ("test", [3])):
-        source = module.content_clips(split)
+    for split, which in (("train", [0, 2]), ("val", [HELD_OUT]), ("test", [3]), ("all", [0, 1, 2, 3])):
+        source = clips_of(module, split)
         clips = [source.clip(Draw(0, 0, i)) for i in range(len(source))]
         assert [round(float(clip.frames[0, 0, 0, 0]) / 30) for clip in clips] == which
         assert {clip.frames.shape for clip in clips} == {(3, 3, 16, 16)}
@@ -75,7 +83,7 @@ def test_both_forms_give_the_same_clips(tmp_path: Path, style: str, pack_small_s
     root = write(tmp_path / "vimeo")
     modules = data(root, style), data(pack_small_shards(root, tmp_path / "packed"), style)
     for split in ("train", "val", "test"):
-        sources = [pickle.loads(pickle.dumps(module.content_clips(split))) for module in modules]
+        sources = [pickle.loads(pickle.dumps(clips_of(module, split))) for module in modules]
         assert len(sources[0]) == len(sources[1])
         for epoch in range(5):
             for index in range(len(sources[0])):
@@ -95,9 +103,15 @@ def test_training_draws_start_direction_and_place(either: Callable[..., Path], s
     assert torch.equal(clips[5], source.clip(Draw(0, 5, 1)).frames)
 
 
+def test_judged_clips_have_the_size_asked_for_and_names(either: Callable[..., Path], style: str) -> None:
+    source = data(either(), style).judged_clips("all", (12, 20))
+    assert source.clip(Draw(0, 0, 3)).frames.shape == (3, 3, 12, 20)
+    assert [source.name(index) for index in range(len(source))] == [*TRAIN, *TEST]
+
+
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_validation_is_fixed_and_central(either: Callable[..., Path], style: str, split: str) -> None:
-    source = data(either(), style).content_clips(split)
+    source = clips_of(data(either(), style), split)
     clip = source.clip(Draw(0, 0, 0)).frames
     assert times(clip) == [3, 4, 5]
     assert int(clip[0, 2, 0, 0]) == 6
@@ -137,7 +151,7 @@ def test_missing_sequences_are_counted_and_named(tmp_path: Path, style: str) -> 
         data(root, style, allow_missing=True).content_clips("train")
     (root / "sequences" / TEST[0]).rename(tmp_path / "all of the test list")
     with pytest.raises(DataError, match="1 of 1 missing"):
-        data(root, style, allow_missing=True).content_clips("test")
+        data(root, style, allow_missing=True).judged_clips("test", (16, 16))
 
 
 def test_what_the_pack_lacks_is_missing(tmp_path: Path, style: str, pack_small_shards: Callable[..., Path]) -> None:
@@ -201,7 +215,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path, style: str) -> None:
 def test_real_sequences_load(shared: Path, name: str, frames: int, sizes: tuple[int, int, int]) -> None:
     module = Vimeo90K(str(shared / name), str(shared / "styles"), size=(256, 384), frames=frames, workers=0)
     module.setup()
-    sources = [module.content_clips(split) for split in ("train", "val", "test")]
+    sources = [clips_of(module, split) for split in ("train", "val", "test")]
     assert tuple(map(len, sources)) == sizes
     for source in sources:
         assert source.clip(Draw(0, 0, 0)).frames.shape == (frames, 3, 288, 432)
