@@ -1,6 +1,7 @@
 """Pictures that a camera moves over, for judging: exact flow, and one motion for content and style."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from datamodules.resize import channels_first
 from datamodules.source import ClipSource
 from datamodules.style import texture
 
-Picture = NDArray[np.uint8]
+Pictures = Sequence[tuple[str, Callable[[], NDArray[np.uint8]]]]  # name and maker of each, RGB (h, w, 3)
 
 
 class PicturesInMotion(ClipSource):
@@ -26,7 +27,7 @@ class PicturesInMotion(ClipSource):
     Two sources of the same seed, size and length thus show different pictures under the same motion.
 
     Args:
-        pictures: name and maker of each, RGB ``(h, w, 3)``.
+        pictures: name and maker of each.
         frames, size: of a clip.
         length: number of clips, >= 1; beyond the number of pictures they come again under other motion.
         speed: of the camera, in sides of the frame per frame.
@@ -35,7 +36,7 @@ class PicturesInMotion(ClipSource):
 
     def __init__(
         self,
-        pictures: Sequence[tuple[str, Callable[[], Picture]]],
+        pictures: Pictures,
         frames: int,
         size: tuple[int, int],
         length: int,
@@ -61,7 +62,7 @@ class PicturesInMotion(ClipSource):
         return Clips(channels_first(render(picture, motion, self.size)), torch.from_numpy(flow), torch.from_numpy(visible))
 
 
-def pictures_of(folder: Path, size: tuple[int, int]) -> list[tuple[str, Callable[[], Picture]]]:
+def pictures_of(folder: Path, size: tuple[int, int]) -> Pictures:
     """The pictures in a folder and the folders below it, to be read when they are needed.
 
     Args:
@@ -75,4 +76,4 @@ def pictures_of(folder: Path, size: tuple[int, int]) -> list[tuple[str, Callable
     if not paths:
         raise DataError(folder, "pictures", "none", "give a folder of pictures")
     refuse_damaged(paths, folder)
-    return [(path.name, lambda path=path: texture(path, size)) for path in paths]  # type: ignore[misc]
+    return [(path.name, partial(texture, path, size)) for path in paths]

@@ -123,7 +123,7 @@ class Vimeo90K(ClipDataModule):
     def style_clips(self, split: Split) -> ClipSource:
         return style_source(self.style, self.frames, self.load_size)
 
-    def judged_clips(self, split: Literal["test", "all"], size: tuple[int, int]) -> ClipSource:
+    def judged_clips(self, split: Literal["test", "all"], size: tuple[int, int]) -> Sequences:
         """Clips to judge on: of the published test list, or of both lists for a network that has seen neither.
 
         Args:
@@ -138,7 +138,7 @@ class Vimeo90K(ClipDataModule):
 
     def _sequences(
         self, reader: Reader, numbers: NDArray[np.intp], size: tuple[int, int], training: bool, names: Names | None = None
-    ) -> ClipSource:
+    ) -> Sequences:
         if self.frames > self._layout.length:
             expected = f"frames <= {self._layout.length}, the length of its sequences"
             raise DataError(self.root, expected, str(self.frames), "ask for shorter clips")
