@@ -11,6 +11,7 @@ from torch import Tensor
 
 from datamodules.pictures import Pixels
 from fit.timeline import Event, Frame
+from lightning_modules.base import StyleMethod
 from lightning_modules.checkpoint_file import CheckpointError
 from lightning_modules.checkpoint_folder import newest_good
 from lightning_modules.loading import load_method
@@ -25,11 +26,20 @@ def load_paint(checkpoint: Path, device: str = "cpu") -> Paint:
     Raises:
         CheckpointError: this is no checkpoint of a method, or it is damaged; names an undamaged one of the same run.
     """
+    method = load_whole(checkpoint, device)
+    return at_any_size(method.stylize, method.size_multiple, method.min_size)
+
+
+def load_whole(checkpoint: Path, device: str = "cpu") -> StyleMethod:
+    """The method a checkpoint holds.
+
+    Raises:
+        CheckpointError: as ``load_paint``.
+    """
     try:
-        method = load_method(checkpoint, map_location=device).to(device).eval()
+        return load_method(checkpoint, map_location=device).to(device).eval()
     except CheckpointError as error:
         raise CheckpointError(f"{error}{instead_of(checkpoint)}") from error
-    return at_any_size(method.stylize, method.size_multiple, method.min_size)
 
 
 def instead_of(checkpoint: Path) -> str:

@@ -70,6 +70,10 @@ class StyleMethod(LightningModule, Describable, ABC):
     def stylizer(self) -> Generator:
         """The network to repaint with: the averaged weights of the generator towards the style."""
 
+    def unstylizer(self) -> Generator | None:
+        """The network that makes content of painted frames again, where the method trains one."""
+        return None
+
     @abstractmethod
     def preview(self, content: Tensor) -> dict[str, Tensor]:
         """Pictures that show how training goes: name to ``(B, T, 3, H, W)`` in [-1, 1], "stylized" among them."""

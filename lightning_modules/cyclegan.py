@@ -360,6 +360,9 @@ class CycleGAN(StyleMethod):
         follow(self.content_average, self.to_content, self.average_decay, self.generator_step)
 
     @torch.no_grad()
+    def unstylizer(self) -> Generator:
+        return self.content_average
+
     def preview(self, content: Tensor) -> dict[str, Tensor]:
         stylized = self.stylize(content)
         return {"stylized": stylized, "cycled": self.content_average(stylized)}

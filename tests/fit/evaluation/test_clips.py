@@ -12,9 +12,10 @@ from lightning_modules.flow import DISFlow
 from lightning_modules.metrics.warping_error import warping_error
 
 SIZE = (48, 64)
+NIGHT = Look()
 
 
-def clips(data: str = "scenes", look: Look = Look(), count: int = 3, **options: object) -> JudgedClips:
+def clips(data: str = "scenes", look: Look = NIGHT, count: int = 3, **options: object) -> JudgedClips:
     return judged_clips(data, look, count, DISFlow(), **{"size": SIZE, "frames": 4, **options})
 
 

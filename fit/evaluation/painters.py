@@ -1,0 +1,147 @@
+"""What is judged: networks from checkpoints or Python, and the controls they are compared with."""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fit.evaluation.card import Fact
+from fit.folder import RUNS
+from fit.stream import Paint, at_any_size, load_whole
+from lightning_modules.checkpoint_folder import newest_good
+
+BLUR = 5  # pixels of the box of the blurred control
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Repaints frames ``(N, 3, H, W)`` in [-1, 1].
+
+    Args:
+        name: in tables.
+        kind: the unpainted input, a control, or a network.
+        paint: what it does, to the frames of a clip in their order.
+        back: repaints painted frames as content, if it can: the cycle.
+        network: whose parameters are counted, if there is one.
+        facts: about it.
+    """
+
+    name: str
+    kind: Literal["input", "control", "network"]
+    paint: Paint
+    back: Paint | None = None
+    network: nn.Module | None = None
+    facts: dict[str, Fact] = field(default_factory=dict)
+
+
+def controls(styles: Iterable[Tensor]) -> list[Painter]:
+    """The input, and two cheap cheats: the style's mean colour, and a blur.
+
+    Args:
+        styles: pictures of the style, each ``(N, 3, H, W)`` in [-1, 1].
+    """
+    means = [picture.mean((0, 2, 3)) for picture in styles]
+    colour = torch.stack(means).mean(0)
+    return [
+        Painter("input", "input", lambda frames: frames),
+        Painter("mean colour", "control", lambda frames: towards(frames, colour)),
+        Painter("blur", "control", blurred),
+    ]
+
+
+def towards(frames: Tensor, colour: Tensor) -> Tensor:
+    """Shift the colours of a clip so that their mean is another ``(3,)``: the same shift for all its frames."""
+    shift = colour.to(frames) - frames.mean((0, 2, 3))
+    return (frames + shift.view(3, 1, 1)).clamp(-1, 1)
+
+
+def blurred(frames: Tensor) -> Tensor:
+    """The mean of 5x5 pixels."""
+    around = BLUR // 2
+    return F.avg_pool2d(F.pad(frames, (around,) * 4, mode="replicate"), BLUR, stride=1)
+
+
+def networks(names: Sequence[str], device: str) -> list[Painter]:
+    """The networks a command line names, with names that differ.
+
+    Args:
+        names: of checkpoint files, of run folders (their newest checkpoint), or ``module:function``, where the function makes a
+            painter out of nothing: for networks of others.
+        device: to paint on.
+
+    Raises:
+        CheckpointError: one is missing, damaged or something else.
+        ValueError: no such module or function.
+    """
+    made = [from_python(name) if is_python(name) else from_checkpoint(Path(name), device) for name in names]
+    known = [painter.name for painter in made]
+    if len(set(known)) < len(known):  # several checkpoints of a run
+        made = [
+            replace(painter, name=f"{painter.name} step {painter.facts.get('step', number)}")
+            for number, painter in enumerate(made)
+        ]
+    return made
+
+
+def from_checkpoint(path: Path, device: str) -> Painter:
+    """The averaged generator of a checkpoint; of a run folder its newest undamaged one.
+
+    Raises:
+        CheckpointError: it is missing, damaged or something else.
+    """
+    if (path / "checkpoints").is_dir() and (found := newest_good(path / "checkpoints")):
+        path = found[0]
+    method = load_whole(path, device)
+    stylizer, back = method.stylizer(), method.unstylizer()
+    run = run_of(path)
+    return Painter(
+        run.name if run else path.stem,
+        "network",
+        at_any_size(stylizer, stylizer.size_multiple, stylizer.min_size),
+        back and at_any_size(back, back.size_multiple, back.min_size),
+        stylizer,
+        {"checkpoint": str(path), "step": method.generator_step},
+    )
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """The folder of the run a checkpoint lies in, if it lies in one."""
+    folder = checkpoint.absolute().parent
+    return folder.parent if folder.name == "checkpoints" and (folder.parent / "config.yaml").exists() else None
+
+
+def framewise() -> Path | None:
+    """The newest run of ``fit/recipes/framewise.yaml`` here, the control that looks at single frames, if there is one."""
+    found = [path for path in sorted(RUNS.glob("*-framewise*")) if (path / "checkpoints" / "last.ckpt").exists()]
+    return found[-1] if found else None
+
+
+def is_python(name: str) -> bool:
+    """Whether a name means ``module:function`` and not a file."""
+    return re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name) is not None and not Path(name).exists()
+
+
+def from_python(name: str) -> Painter:
+    """What ``module:function`` makes: a network or function that repaints frames, as ``Painter.paint`` does.
+
+    Raises:
+        ValueError: no such module or function, or nothing that can be called comes out.
+    """
+    module, _, function = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))  # as python -m does, and the console scripts of others do not
+    try:
+        paint = getattr(importlib.import_module(module), function)()
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{name}: expected module:function of something that can be imported here, got {error}") from error
+    finally:
+        sys.path.pop(0)
+    if not callable(paint):
+        raise ValueError(f"{name}: expected a function that returns a painter, got one that returns {type(paint).__name__}")
+    return Painter(name, "network", paint, network=paint if isinstance(paint, nn.Module) else None)
