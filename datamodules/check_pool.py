@@ -1,6 +1,5 @@
 """Checks many video files side by side, with progress and the time left."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from datamodules.check_process import PATIENCE, Checker
+from datamodules.cores import cores
 
 MOST_PROCESSES = 16  # more would wait for the disk
 
@@ -23,7 +23,7 @@ def check_files(sizes: dict[Path, int], patience: float = PATIENCE) -> Iterator[
     """
     if not sizes:
         return
-    checkers = [Checker(patience) for _ in range(min(len(sizes), _cores(), MOST_PROCESSES))]
+    checkers = [Checker(patience) for _ in range(min(len(sizes), cores(), MOST_PROCESSES))]
     free: SimpleQueue[Checker] = SimpleQueue()
     for checker in checkers:
         free.put(checker)
@@ -58,7 +58,3 @@ def _check(path: Path, size: int, free: "SimpleQueue[Checker]", bar: Any) -> tup
         free.put(checker)
     progress(1.0)
     return path, found
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,6 +18,7 @@ from typing import get_args
 import numpy as np
 from tqdm import tqdm
 
+from datamodules.cores import cores
 from datamodules.errors import DataError
 from datamodules.pack_formats import Format
 from datamodules.pack_index import finish, tidy
@@ -98,11 +99,6 @@ def announce(plan: Plan, processes: int) -> None:
     if room > free:
         action = "make room, or give a folder on another disk" + (", or --format small" if plan.form == "lossless" else "")
         raise DataError(plan.out, f"{amount(room)} of room", amount(free), action)
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def amount(size: float) -> str:

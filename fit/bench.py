@@ -4,7 +4,8 @@
 do to it. ``python -m fit.bench layout``: the networks channels-last. ``python -m fit.bench data``: reading, packing, loading.
 """
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fit.bench_data import data
@@ -16,6 +17,17 @@ from fit.messages import fail
 from fit.stylize import Parser
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """A whole number of an option, and not too small a one."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected at least {least}, got {text}")
+        return int(text)
+
+    return number
+
+
 def parser() -> Parser:
     """The commands and their options."""
     made = Parser(prog="python -m fit.bench", description="Measure how fast this project is here.", allow_abbrev=False)
@@ -24,7 +36,7 @@ def parser() -> Parser:
         "step", allow_abbrev=False, help="a training step of image CycleGAN, against the usual eager float32 loop"
     )
     one.add_argument("--size", default=128, type=int, metavar="N", help="side of the pictures in pixels (128)")
-    one.add_argument("--repeats", default=7, type=int, metavar="N", help="steps of each, after one to warm up (7)")
+    one.add_argument("--repeats", default=7, type=at_least(1), metavar="N", help="steps of each, after one to warm up (7)")
     one.set_defaults(run=step)
     for name, run, size, text in (
         ("options", options, 128, "the same step with the options for speed and memory"),
@@ -32,7 +44,7 @@ def parser() -> Parser:
     ):
         other = commands.add_parser(name, allow_abbrev=False, help=text)
         other.add_argument("--size", default=size, type=int, metavar="N", help=f"side of the pictures in pixels ({size})")
-        other.add_argument("--repeats", default=5, type=int, metavar="N", help="times each is measured, in turn (5)")
+        other.add_argument("--repeats", default=5, type=at_least(1), metavar="N", help="times each is measured, in turn (5)")
         other.set_defaults(run=run)
     two = commands.add_parser(
         "data", allow_abbrev=False, help="reading Vimeo-90K as published and packed, and how long training waits for it"
@@ -40,9 +52,9 @@ def parser() -> Parser:
     two.add_argument("--root", type=Path, metavar="FOLDER", help="Vimeo-90K as published (some generated clips)")
     two.add_argument("--style", type=Path, metavar="FOLDER", help="pictures or videos in a style (some of scikit-image's)")
     two.add_argument("--videos", type=Path, metavar="FOLDER", help="videos to read as content, too (none)")
-    two.add_argument("--clips", default=16, type=int, metavar="N", help="sequences to read (16)")
-    two.add_argument("--rounds", default=5, type=int, metavar="N", help="times each reader reads them, in turn (5)")
-    two.add_argument("--steps", default=60, type=int, metavar="N", help="batches of 4 for each test of the loader (60)")
+    two.add_argument("--clips", default=16, type=at_least(2), metavar="N", help="sequences to read (16)")
+    two.add_argument("--rounds", default=5, type=at_least(1), metavar="N", help="times each reader reads them, in turn (5)")
+    two.add_argument("--steps", default=60, type=at_least(2), metavar="N", help="batches of 4 for each test of the loader (60)")
     two.set_defaults(run=data)
     return made
 

@@ -49,8 +49,6 @@ def ratio(build: Callable[[], nn.Module], frames: Tensor, dtype: torch.dtype, re
 def layout(given: argparse.Namespace) -> None:
     """Print how much faster channels-last is, network by network."""
     size, repeats = given.size, given.repeats
-    if repeats < 1:
-        raise ValueError(f"--repeats: expected at least 1, got {repeats}")
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     types = [torch.float32, *([torch.bfloat16] if native_bf16(device.type) else [])]

@@ -88,8 +88,6 @@ def memory(method: CycleGAN, variant: Variant, x: Tensor, y: Tensor) -> int:
 def options(given: argparse.Namespace) -> None:
     """Print time and memory of one training step for each variant."""
     size, repeats = given.size, given.repeats
-    if repeats < 1:
-        raise ValueError(f"--repeats: expected at least 1, got {repeats}")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rows = variants(native_bf16(device.type))
     with torch.device("meta"):  # shapes alone, before any work

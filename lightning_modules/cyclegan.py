@@ -209,8 +209,7 @@ class CycleGAN(StyleMethod):
 
         # Generators: deceive the critics, keep the content, move the paint with what it is painted on.
         if self.generators_turn:
-            styles, paintings = self.recent_style(y, slots), self.recent_paintings(painting, slots)
-            filters = [random_filters(PROJECTIONS, PATCH, chance) for chance in slots.torch_generators("patches")]
+            patches = self.patches(painting, y, slots)
             with frozen(self.critics()):
                 terms = self.weigh(
                     {
@@ -219,8 +218,8 @@ class CycleGAN(StyleMethod):
                         "cycle": lambda: l1(self.to_content(painting), x) + l1(self.to_style(photograph), y),
                         "identity": lambda: l1(y_kept, y) + l1(x_kept, x),
                         "temporal": lambda: self.flicker(painted, content),
-                        "palette": lambda: each(patch_distance, paintings, styles, filters),
-                        "texture": lambda: each(texture_distance, paintings, styles, filters),
+                        "palette": lambda: each(patch_distance, *patches),
+                        "texture": lambda: each(texture_distance, *patches),
                         "random_gram": lambda: self.random_gram(painting, y, slots),
                         "known_motion": lambda: self.commutes(painting, x, slots),
                         "total_variation": lambda: total_variation(painting),
@@ -265,6 +264,13 @@ class CycleGAN(StyleMethod):
         if content.flow is None or content.visible is None:
             return painted.new_zeros(())
         return warped(painted, content.flow, content.visible)
+
+    def patches(self, painting: Tensor, y: Tensor, slots: Slots) -> tuple[list[Tensor], ...]:
+        """What palette and texture compare, for each slot: latest paintings, latest styles, directions; () for weights of 0."""
+        if not (self.weights["palette"] or self.weights["texture"]):
+            return ()
+        filters = [random_filters(PROJECTIONS, PATCH, chance) for chance in slots.torch_generators("patches")]
+        return self.recent_paintings(painting, slots), self.recent_style(y, slots), filters
 
     def random_gram(self, painting: Tensor, y: Tensor, slots: Slots) -> Tensor:
         """How far the latest paintings of each slot are from the style in Gram matrices of random features."""

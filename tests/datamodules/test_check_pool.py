@@ -40,7 +40,7 @@ def test_every_file_is_answered_once_and_counted(
 ) -> None:
     bars.clear()
     monkeypatch.setattr(check_pool, "tqdm", Bar)
-    monkeypatch.setattr(check_pool, "_cores", lambda: 2)
+    monkeypatch.setattr(check_pool, "cores", lambda: 2)
     paths = [video(tmp_path / f"{n}.mp4", range(5 + n)) for n in range(4)]
     (tmp_path / "empty.mp4").touch()
     sizes = {path: path.stat().st_size for path in [*paths, tmp_path / "empty.mp4"]}
@@ -61,7 +61,7 @@ def test_no_file_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_processes_are_few_and_end_when_nobody_listens_any_more(
     tmp_path: Path, video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check_pool, "_cores", lambda: 2)
+    monkeypatch.setattr(check_pool, "cores", lambda: 2)
     before = processes(os.getpid())
     answers = check_files({video(tmp_path / f"{n}.mp4", range(5)): 1 for n in range(6)})
     assert json.dumps(next(answers)[1])

@@ -13,6 +13,8 @@ from fit import bench
         (["options", "--size", "30"], "multiples of 4"),
         (["options", "--repeats", "0"], "--repeats: expected at least 1, got 0"),
         (["layout", "--repeats", "0"], "--repeats: expected at least 1, got 0"),
+        (["step", "--repeats", "1.5"], "--repeats: expected at least 1, got 1.5"),
+        (["step", "--repeats", "-1"], "--repeats: expected at least 1, got -1"),
         (["step", "--sise", "32"], "there is no option --sise"),
         (["data", "--clips", "1"], "--clips: expected at least 2, got 1"),
         (["data", "--rounds", "0"], "--rounds: expected at least 1, got 0"),

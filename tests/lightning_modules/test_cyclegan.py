@@ -15,10 +15,12 @@ from torch.optim import SGD
 from torch.utils.data import DataLoader
 
 from datamodules.batch import ClipBatch
+from lightning_modules import cyclegan as cyclegan_module
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.losses.patch_distribution import random_filters
 from lightning_modules.ops.pretrained import Frozen
 from lightning_modules.ops.warp import warp
 
@@ -107,6 +109,18 @@ def test_a_weight_of_0_skips_the_work_and_changes_nothing(
     # The same weights, but for critics of clips, which are not even there without a weight on clips.
     torch.testing.assert_close(learned(skipped), learned(vanishing)[: len(start)], atol=1e-6, rtol=1e-5)
     assert (learned(skipped) - start).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("term", [None, "palette", "texture"])
+def test_pictures_are_remembered_only_for_terms_that_compare_them(
+    term: str | None, cyclegan: Build, batches: Batches, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, drawn = cyclegan(**({f"{term}_weight": 1.0} if term else {})), []
+    monkeypatch.setattr(cyclegan_module, "random_filters", lambda *how: drawn.append(how) or random_filters(*how))
+    train(method, batches(2, side=28))
+    for memory in (method.recent_style, method.recent_paintings):
+        assert {slot: len(kept) for slot, kept in memory.items.items()} == ({0: 2, 1: 2} if term else {})
+    assert len(drawn) == (4 if term else 0)  # for each of two slots in two batches
 
 
 def test_pictures_kept_for_the_identity_are_painted_only_if_it_counts(cyclegan: Build, batches: Batches, train: Train) -> None:

@@ -108,6 +108,19 @@ def test_gradient_flows_to_the_fake_pictures(filters: Tensor) -> None:
     assert patch_distance(fake - 50 * fake.grad, real, filters) < before
 
 
+@pytest.mark.parametrize("relative", [False, True])
+def test_autocast_does_not_round_it(filters: Tensor, relative: bool) -> None:
+    fake, real = pictures(1), pictures(2)
+    fake.requires_grad_()
+    full = patch_distance(fake, real, filters, relative)
+    with torch.autocast("cpu", torch.bfloat16):
+        value = patch_distance(fake, real, filters, relative)
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, full, atol=1e-5, rtol=1e-5)
+    for one, other in zip(torch.autograd.grad(value, fake), torch.autograd.grad(full, fake), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-7, rtol=1e-4)
+
+
 def test_filters_are_directions() -> None:
     filters = random_filters(200, 7, torch.Generator().manual_seed(1))
     torch.testing.assert_close(filters.flatten(1).norm(dim=1), torch.ones(200))
