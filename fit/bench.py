@@ -4,28 +4,16 @@
 do to it. ``python -m fit.bench layout``: the networks channels-last. ``python -m fit.bench data``: reading, packing, loading.
 """
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from fit.arguments import Parser, at_least
 from fit.bench_data import data
 from fit.bench_layout import layout
 from fit.bench_options import options
 from fit.bench_step import step
 from fit.cli import quiet
 from fit.messages import fail
-from fit.stylize import Parser
-
-
-def at_least(least: int) -> Callable[[str], int]:
-    """A whole number of an option, and not too small a one."""
-
-    def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected at least {least}, got {text}")
-        return int(text)
-
-    return number
 
 
 def parser() -> Parser:

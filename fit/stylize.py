@@ -6,32 +6,19 @@ hold it, and otherwise encoded anew, which is then said.
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 
 from datamodules.errors import DataError
-from fit.messages import explain, fail, nearest
+from fit.arguments import Parser
+from fit.messages import explain, fail
 from fit.render import check, render
 from fit.stream import load_paint
 from fit.video import CONTAINERS, container_of
-
-
-class Parser(argparse.ArgumentParser):
-    """Says each mistake in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Leave with status 2; for an unknown option name the nearest known one."""
-        unknown = re.search(r"unrecognized arguments: -*([\w-]*)", message)
-        if unknown:
-            instead = nearest(unknown[1], (option.lstrip("-") for action in self._actions for option in action.option_strings))
-            message = f"there is no option {message.split()[2]}; {f'did you mean {instead}?' if instead else 'see --help'}"
-        fail(message)
 
 
 def parser() -> Parser:
