@@ -8,8 +8,8 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from fit.bench_step import now, place
-from fit.hardware import native_bf16
+from fit.bench_step import now
+from fit.hardware import native_bf16, place
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.generators.mobile import MobileGenerator
@@ -52,7 +52,8 @@ def layout(given: argparse.Namespace) -> None:
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     types = [torch.float32, *([torch.bfloat16] if native_bf16(device.type) else [])]
-    print(f"Contiguous over channels-last, forward and backward, {size}x{size}, batch 2; {place()}; {repeats} of each, in turn")
+    how = f"{size}x{size}, batch 2; {place(device)}; {repeats} of each, in turn"
+    print(f"Contiguous over channels-last, forward and backward, {how}")
     for name, (build, length) in NETWORKS.items():
         frames = torch.rand(2, *([length] if length > 1 else []), 3, size, size, device=device) * 2 - 1
         found = [f"{str(dtype).removeprefix('torch.')} {ratio(build, frames, dtype, repeats):.2f}" for dtype in types]

@@ -10,8 +10,8 @@ from lightning import Callback
 from torch import Tensor
 
 from fit.bench_memory import Kept
-from fit.bench_step import now, place, plain_cyclegan, train
-from fit.hardware import native_bf16
+from fit.bench_step import now, plain_cyclegan, train
+from fit.hardware import native_bf16, place
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.generators.resnet import ResNetGenerator
 
@@ -100,7 +100,7 @@ def options(given: argparse.Namespace) -> None:
     for _ in range(repeats):
         for variant, method in methods.items():
             seconds[variant].append(go_on(method, variant, x, y, 2))  # the first warms up
-    report(f"{size}x{size}, batch 1; {place()}; {repeats} of each, in turn", seconds, needed, device)
+    report(f"{size}x{size}, batch 1; {place(device)}; {repeats} of each, in turn", seconds, needed, device)
 
 
 def report(title: str, seconds: dict[Variant, list[float]], needed: dict[Variant, int], device: torch.device) -> None:

@@ -16,7 +16,7 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader
 
 from datamodules.batch import ClipBatch, Clips
-from fit.hardware import native_bf16
+from fit.hardware import native_bf16, place
 from fit.run import trainer
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.base import Discriminator
@@ -170,11 +170,6 @@ def train(method: CycleGAN, x: Tensor, y: Tensor, bf16: bool, timing: Callback) 
     run.fit(method, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
 
 
-def place() -> str:
-    """What computes, in words."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
-
-
 def step(options: argparse.Namespace) -> None:
     """Print the time of one training step, ours and the eager loop's."""
     size, repeats = options.size, options.repeats
@@ -186,7 +181,8 @@ def step(options: argparse.Namespace) -> None:
     timing = alternate(method, EagerLoop(method, device), x, y, bf16)
     eager, ours = timing.eager[1:], timing.ours[1:]  # the first warms up
 
-    print(f"One training step of CycleGAN: ResNet-9, PatchGAN, {size}x{size}, batch 1; {place()}; {repeats} of each, in turn")
+    how = f"{size}x{size}, batch 1; {place(device)}; {repeats} of each, in turn"
+    print(f"One training step of CycleGAN: ResNet-9, PatchGAN, {how}")
     print(f"{'seconds':28}{'median':>8}{'fastest':>9}{'slowest':>9}")
     for name, seconds in (("eager loop, float32", eager), (f"this project, {'bfloat16' if bf16 else 'float32'}", ours)):
         print(f"{name:28}{median(seconds):8.3f}{min(seconds):9.3f}{max(seconds):9.3f}")

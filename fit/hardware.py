@@ -1,6 +1,14 @@
-"""What the machine computes fast."""
+"""What the machine is, and what it computes fast."""
 
 import torch
+
+
+def place(device: torch.device) -> str:
+    """What computes, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def native_bf16(device: str) -> bool:

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from fit.hardware import allow_tf32, native_bf16
+from fit.hardware import allow_tf32, native_bf16, place
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,14 @@ def test_a_torch_that_cannot_tell_gets_float32(monkeypatch: pytest.MonkeyPatch) 
 
 def test_other_devices_get_float32() -> None:
     assert not native_bf16("mps")
+
+
+def test_a_place_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    for threads, words in ((1, "CPU, 1 thread"), (2, "CPU, 2 threads")):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert place(torch.device("cpu")) == words
+    assert place(torch.device("cuda:1")) == "GPU 1"
 
 
 @pytest.fixture
