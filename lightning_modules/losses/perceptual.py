@@ -22,11 +22,12 @@ _VGG_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels, con
 _VGG = [(f"{block}_{i + 1}", channels) for block, (channels, count) in enumerate(_VGG_BLOCKS, 1) for i in range(count)]
 _SQUEEZENET = ["conv1", "relu1", "pool1", "fire2", "fire3", "pool3", "fire4", "fire5", "pool5"]
 _SQUEEZENET += ["fire6", "fire7", "fire8", "fire9"]
+_NAMES = {"vgg19": "VGG-19", "squeezenet1_1": "SqueezeNet 1.1"}
 _DEFAULT_LAYERS = {"vgg19": ("relu1_1", "relu2_1", "relu3_1"), "squeezenet1_1": ("relu1", "fire3", "fire5")}
 
 
 class FeatureExtractor(Frozen):
-    """Activations of a classifier's layers; its weights are neither trained nor saved.
+    """Activations of a classifier's layers, which ``label`` names; its weights are neither trained nor saved.
 
     Args:
         network: whose features.
@@ -53,6 +54,9 @@ class FeatureExtractor(Frozen):
             raise ValueError(f"layers: expected some of {', '.join(stages)}, got {', '.join(missing)}; choose from these")
         deepest = max(list(stages).index(name) for name in self.wanted)
         self.stages = nn.Sequential(OrderedDict(list(stages.items())[: deepest + 1]))
+        self.label = f"{_NAMES[network]} {', '.join(self.wanted)}"
+        if network == "vgg19" and self.stages[0].padding_mode == "reflect":
+            self.label = f"normalised {self.label}"
         self.freeze()
 
     def forward(self, frames: Tensor) -> list[Tensor]:

@@ -47,6 +47,11 @@ def read_weights(published: WeightsEnum, path: str | Path | None = None) -> dict
     return {str(key): value.float() if value.is_floating_point() else value for key, value in state.items()}
 
 
+def in_cache(url: str) -> bool:
+    """Whether the file that ``torch.hub`` would download from there lies in its cache."""
+    return (Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]).is_file()
+
+
 def _published(weights: WeightsEnum) -> object:
     try:
         return weights.get_state_dict(progress=True, check_hash=True)

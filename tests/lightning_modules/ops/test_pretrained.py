@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torchvision.models import SqueezeNet1_1_Weights, WeightsEnum
 
-from lightning_modules.ops.pretrained import Frozen, read_weights
+from lightning_modules.ops.pretrained import Frozen, in_cache, read_weights
 
 PUBLISHED = SqueezeNet1_1_Weights.IMAGENET1K_V1
 
@@ -61,3 +61,13 @@ def test_no_connection_says_what_to_download(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(WeightsEnum, "get_state_dict", offline)
     with pytest.raises(ValueError, match=r"no route to host.*download https://\S+squeezenet1_1\S+pth and pass its path"):
         read_weights(PUBLISHED)
+
+
+def test_in_cache_is_where_torch_hub_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert not in_cache(PUBLISHED.url)
+    cached = tmp_path / "hub" / "checkpoints" / Path(PUBLISHED.url).name
+    cached.parent.mkdir(parents=True)
+    torch.save({"a": torch.ones(1)}, cached)
+    assert in_cache(PUBLISHED.url)
+    assert torch.hub.load_state_dict_from_url(PUBLISHED.url) == {"a": torch.ones(1)}
