@@ -76,6 +76,35 @@ def compose(first: Tensor, second: Tensor) -> Tensor:
     return second + warp(first, second)
 
 
+def gap_flow(flow: Tensor, visible: Tensor, gap: int) -> tuple[Tensor, Tensor]:
+    """Known flow over several frames, composed of that of consecutive ones.
+
+    Args:
+        flow: ``(B, T - 1, 2, H, W)`` backward, in pixels.
+        visible: ``(B, T - 1, 1, H, W)`` in {0, 1}, any type.
+        gap: frames from the first to the second of a pair, 1 to T - 1.
+
+    Returns:
+        ``flow (B, T - gap, 2, H, W)`` from frame t + gap into frame t, and ``visible (B, T - gap, 1, H, W)`` float32 in
+        {0, 1}: 1 where every step on the way is visible. Steps are read between four pixels; where one of these is hidden, or
+        the flow jumps by a pixel or more from one to the next (the outline of what moves), the reading would be of neither
+        side, and the pixel counts as hidden.
+
+    Raises:
+        ValueError: a gap that no two frames have.
+    """
+    if not 1 <= gap <= flow.shape[1]:
+        raise ValueError(f"gap: expected 1 to {flow.shape[1]} for {flow.shape[1] + 1} frames, got {gap}; take longer clips")
+    pairs = flow.shape[1] - gap + 1
+    firm = visible.float() * (_squared_gradient(flow) < 1)
+    path, seen = flow[:, gap - 1 :], visible[:, gap - 1 :].float()
+    for step in reversed(range(gap - 1)):
+        # Rounding leaves 1 a little short of itself; a pixel with less than a thousandth of the weight changes nothing.
+        seen = seen * (warp(firm[:, step : step + pairs], path) > 0.999)
+        path = compose(flow[:, step : step + pairs], path)
+    return path, seen
+
+
 def align_to_centre(clips: Tensor, flow: Tensor) -> Tensor:
     """Warp every frame of a clip to its centre frame, ``T // 2``.
 

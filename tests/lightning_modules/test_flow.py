@@ -1,6 +1,7 @@
 """Flow estimators: their convention, their masks, and that no gradient passes."""
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -57,6 +58,55 @@ def test_single_frames_have_no_flow() -> None:
     flow, visible = DISFlow().estimate(torch.zeros(2, 1, 3, 16, 16))
     assert flow.shape == (2, 0, 2, 16, 16)
     assert visible.shape == (2, 0, 1, 16, 16)
+
+
+def test_flow_over_a_gap_is_that_of_the_frames_apart() -> None:
+    frames = gliding(down=1, right=-2, frames=4)
+    for gap in (1, 2, 3):
+        flow, visible = DISFlow().estimate(frames, gap)
+        assert flow.shape == (1, 4 - gap, 2, 64, 64)
+        assert visible.shape == (1, 4 - gap, 1, 64, 64)
+        for t in range(4 - gap):
+            alone = DISFlow().estimate(frames[:, [t, t + gap]])
+            assert torch.equal(flow[:, t], alone[0][:, 0])
+            assert torch.equal(visible[:, t], alone[1][:, 0])
+        error = flow - gap * torch.tensor([-2.0, 1.0]).view(2, 1, 1)
+        assert error[..., 16:48, 16:48].abs().mean() < 0.3
+    assert DISFlow().estimate(frames, 4)[0].shape == (1, 0, 2, 64, 64)
+    with pytest.raises(ValueError, match="gap: expected 1 or more frames, got 0"):
+        DISFlow().estimate(frames, 0)
+
+
+@pytest.mark.parametrize(("preset", "known"), [("medium", cv2.DISOPTICAL_FLOW_PRESET_MEDIUM), ("fast", 1)])
+def test_dis_is_opencvs(preset: Literal["fast", "medium"], known: int) -> None:
+    frames = gliding(down=-1, right=2)
+    search = cv2.DISOpticalFlow.create(known)
+    frames = ((frames + 1) * 127.5).round() / 127.5 - 1  # of grey pictures, so that no luma is rounded differently
+    frames = frames[:, :, :1].expand_as(frames)
+    grey = [((frame.numpy() + 1) * 127.5).round().astype(np.uint8) for frame in frames[0, :, 0]]
+    flow, _ = DISFlow(preset).estimate(frames)
+    for t in range(2):
+        expected = search.calc(grey[t + 1], grey[t], np.empty(0))
+        assert np.array_equal(flow[0, t].movedim(0, -1).numpy(), expected)
+    assert torch.equal(DISFlow(preset).between(frames[:, 1], frames[:, 0])[0], flow[0, 0])
+
+
+def test_presets_differ_and_others_are_refused() -> None:
+    frames = gliding(down=-1, right=2)
+    assert not torch.equal(DISFlow("fast").estimate(frames)[0], DISFlow().estimate(frames)[0])
+    assert torch.equal(DISFlow("medium").estimate(frames)[0], DISFlow().estimate(frames)[0])
+    with pytest.raises(ValueError, match="preset: expected fast or medium, got 'slow'; choose one"):
+        DISFlow("slow")
+
+
+@pytest.mark.parametrize("size", [(8, 40), (64, 64)])  # at the first, OpenCV's search remembers the pair before
+def test_a_pair_does_not_depend_on_others_nor_on_threads(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = torch.rand(3, 4, 3, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    together, _ = DISFlow().estimate(frames)
+    apart = [DISFlow().estimate(frames[i : i + 1, t : t + 2])[0] for i in range(3) for t in range(3)]
+    assert torch.equal(together.flatten(0, 1), torch.cat(apart).flatten(0, 1))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert torch.equal(DISFlow().estimate(frames)[0], together)
 
 
 @pytest.mark.shared
