@@ -12,11 +12,11 @@ from torch.nn.functional import interpolate
 
 from lightning_modules.pictures import GAP, HEADING, Pictures, encode, enlarged, headings, joined, pixels, to_and_fro
 
-_CELL = 256  # widest picture of a contact sheet in pixels
+_CELL = 236  # widest picture of a contact sheet in pixels
 _SHEET = 2048  # widest contact sheet: it travels inside the page
 _TIMES = 4  # rows of a contact sheet
 _FILM = 480  # widest film
-_SCALE = 256  # width of the bar that explains the colours of error maps
+_LINES = 28  # an error map is so many times as wide as the line that explains its colours is high
 _TOP = 0.995  # share of the errors that are below the brightest colour
 
 
@@ -78,12 +78,12 @@ def _heat(errors: Tensor, top: float) -> Pictures:
 
 
 def _explained(width: int, top: float) -> Pictures:
-    """A white strip with the colours from 0 to ``top``."""
-    strip = Image.new("RGB", (width, HEADING), "white")
-    bar = min(_SCALE, width // 3)
-    ramp = _heat(torch.linspace(0, top, bar, dtype=torch.float64).expand(HEADING // 2, -1), top)
-    strip.paste(Image.fromarray(ramp), (20, HEADING // 4))
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
-    draw.text((14, HEADING / 2), "0", fill="black", anchor="rm", font=font)
-    draw.text((26 + bar, HEADING / 2), f"{top:.2g} %", fill="black", anchor="lm", font=font)
+    """A white strip with the colours from 0 to ``top``, large enough to be read when the whole is shown smaller."""
+    line = max(HEADING, width // _LINES)
+    strip = Image.new("RGB", (width, line), "white")
+    ramp = _heat(torch.linspace(0, top, width // 3, dtype=torch.float64).expand(line // 2, -1), top)
+    strip.paste(Image.fromarray(ramp), (line, line // 4))
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(line * 0.6)
+    draw.text((line * 0.8, line / 2), "0", fill="black", anchor="rm", font=font)
+    draw.text((width // 3 + line * 1.2, line / 2), f"{top:.2g} %", fill="black", anchor="lm", font=font)
     return np.asarray(strip)

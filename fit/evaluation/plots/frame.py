@@ -24,7 +24,7 @@ def horizontal(axis: Axis, y: float, top: float, name: str) -> list[Markup]:
     parts = []
     for tick in axis.ticks():
         x = axis.at(tick)
-        parts += [tag("line", x1=x, x2=x, y1=top, y2=y, class_="grid")]
+        parts += [tag("line", x1=x, x2=x, y1=top, y2=y, class_="grid-line")]
         parts += [tag("text", axis.label(tick), x=x, y=y + 16, text_anchor="middle", class_="tick")]
     parts.append(tag("line", x1=min(axis.start, axis.end), x2=max(axis.start, axis.end), y1=y, y2=y, class_="edge"))
     middle = (axis.start + axis.end) / 2
@@ -36,7 +36,7 @@ def vertical(axis: Axis, x: float, right: float, name: str) -> list[Markup]:
     parts = []
     for tick in axis.ticks():
         y = axis.at(tick)
-        parts += [tag("line", x1=x, x2=right, y1=y, y2=y, class_="grid")]
+        parts += [tag("line", x1=x, x2=right, y1=y, y2=y, class_="grid-line")]
         parts += [tag("text", axis.label(tick), x=x - 8, y=y + 4, text_anchor="end", class_="tick")]
     return [*parts, tag("text", name, x=4.0, y=min(axis.start, axis.end) - 12, class_="axis")]
 

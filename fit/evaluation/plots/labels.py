@@ -35,21 +35,22 @@ class Box:
         """Whether it is so far from its point that a line has to lead there."""
         x, y = self.point
         apart = (max(self.left - x, x - self.right, 0), max(self.top - y, y - self.bottom, 0))
-        return math.hypot(*apart) > _RINGS[1]
+        return math.hypot(*apart) > _RINGS[0] + 1
 
 
-def place(points: Sequence[Point], widths: Sequence[float], area: Box) -> list[Box]:
+def place(points: Sequence[Point], widths: Sequence[float], area: Box, others: Sequence[Box] = ()) -> list[Box]:
     """A box for the text of each point: the nearest place where it covers nothing, inside the area.
 
     Args:
         points: of the texts, in pixels.
         widths: of the texts.
         area: where texts may be.
+        others: what else they shall not cover.
 
     Returns:
         The boxes in the same order. Where there is no free place, the first one inside the area is taken.
     """
-    taken = [Box(x - _CLEAR, y - _CLEAR, x + _CLEAR, y + _CLEAR) for x, y in points]
+    taken = [*others] + [Box(x - _CLEAR, y - _CLEAR, x + _CLEAR, y + _CLEAR) for x, y in points]
     boxes = []
     for point, width in zip(points, widths, strict=True):
         inside = [box for box in _candidates(point, width) if box.within(area)]

@@ -50,4 +50,4 @@ def looks(rows: Sequence[Row]) -> dict[str, Look]:
     for number, row in enumerate(others):
         dash = _DASHES[number // COLOURS % len(_DASHES)]
         chosen[row.name] = Look(f"c{number % COLOURS}", dash, row.kind)
-    return chosen
+    return {row.name: chosen[row.name] for row in rows}

@@ -13,7 +13,7 @@ from fit.evaluation.plots.look import looks
 from fit.evaluation.text import number
 from lightning_modules.pictures import shortened
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = 62.0, 34.0, WIDTH - 14.0, 384.0
+_LEFT, _TOP, _RIGHT, _BOTTOM = 62.0, 34.0, WIDTH - 14.0, 530.0
 _LONGEST = 26  # letters of a name
 
 Ends = tuple[float, float]
@@ -35,7 +35,9 @@ def tradeoff(card: Card) -> Markup | None:
     places = {name: (x.at(at[0]), y.at(at[1])) for name, at in values.items()}
     about = "; ".join(f"{name} {number(at[0])} and {number(at[1])}" for name, at in values.items())
     drawn = [*vertical(y, _LEFT, _RIGHT, _name(flicker, y)), *horizontal(x, _BOTTOM, _TOP, _name(style, x))]
-    drawn += _whiskers(card, places, ends, x, y) + _front(card, places) + _marks(card, places, values) + _names(places)
+    whiskers = _whiskers(places, ends, x, y)
+    drawn += [*_intervals(card, whiskers), *_front(card, places), *_marks(card, places, values)]
+    drawn += _names(card, places, [box for boxes in whiskers.values() for box in boxes])
     return picture(f"{style.name} against {flicker.name}", about, _BOTTOM + 46, *drawn)
 
 
@@ -55,17 +57,23 @@ def _name(column: Column, axis: Axis) -> str:
     return f"{column.name}, lower is better" + (", logarithmic" if axis.logarithmic else "")
 
 
-def _whiskers(card: Card, places: dict[str, Ends], ends: dict[str, tuple[Ends | None, ...]], x: Axis, y: Axis) -> list[Markup]:
-    look = looks(card.rows)
-    parts = []
+def _whiskers(places: dict[str, Ends], ends: dict[str, tuple[Ends | None, ...]], x: Axis, y: Axis) -> dict[str, list[Box]]:
+    """The intervals of each row as boxes without a width or a height."""
+    boxes: dict[str, list[Box]] = {}
     for name, (across, along) in ends.items():
-        style = {"class_": f"whisker {look[name].colour}"}
         here, there = places[name]
-        if across:
-            parts.append(tag("line", x1=x.at(across[0]), x2=x.at(across[1]), y1=there, y2=there, **style))
-        if along:
-            parts.append(tag("line", x1=here, x2=here, y1=y.at(along[0]), y2=y.at(along[1]), **style))
-    return parts
+        horizontal = [Box(x.at(across[0]), there, x.at(across[1]), there)] if across else []
+        boxes[name] = horizontal + ([Box(here, y.at(along[1]), here, y.at(along[0]))] if along else [])
+    return boxes
+
+
+def _intervals(card: Card, whiskers: dict[str, list[Box]]) -> list[Markup]:
+    look = looks(card.rows)
+    return [
+        tag("line", x1=box.left, x2=box.right, y1=box.top, y2=box.bottom, class_=f"whisker {look[name].colour}")
+        for name, boxes in whiskers.items()
+        for box in boxes
+    ]
 
 
 def _front(card: Card, places: dict[str, Ends]) -> list[Markup]:
@@ -84,16 +92,27 @@ def _marks(card: Card, places: dict[str, Ends], values: dict[str, Ends]) -> list
     ]
 
 
-def _names(places: dict[str, Ends]) -> list[Markup]:
+def _names(card: Card, places: dict[str, Ends], whiskers: list[Box]) -> list[Markup]:
     """Names beside the marks, with a line to the mark where there was no room near it."""
+    look = looks(card.rows)
     texts = [shortened(name, _LONGEST) for name in places]
     area = Box(_LEFT + 2, _TOP, _RIGHT, _BOTTOM - 2)
-    boxes = place(list(places.values()), [len(text) * LETTER for text in texts], area)
+    boxes = place(list(places.values()), [len(text) * LETTER for text in texts], area, whiskers)
     parts = []
     for text, name, box in zip(texts, places, boxes, strict=True):
         middle = (box.left + box.right) / 2
         if box.detached:
             edge = box.top if box.top > box.point[1] else box.bottom
-            parts.append(tag("line", x1=box.point[0], y1=box.point[1], x2=middle, y2=edge, class_="lead"))
-        parts.append(tag("text", tag("title", name), text, x=middle, y=box.bottom - 4, text_anchor="middle", class_="key"))
+            parts.append(tag("line", x1=box.point[0], y1=box.point[1], x2=middle, y2=edge, class_="lead-line"))
+        parts.append(
+            tag(
+                "text",
+                tag("title", name),
+                text,
+                x=middle,
+                y=box.bottom - 4,
+                text_anchor="middle",
+                class_=f"tinted {look[name].colour}",
+            )
+        )
     return parts

@@ -34,7 +34,7 @@ def worst_clips(card: Card) -> Markup | None:
     for number, (clip, values) in enumerate(worst):
         y = _TOP + _LINE * (number + 0.5)
         text = shortened(clip, _LONGEST)
-        parts.append(tag("line", x1=_LEFT, x2=WIDTH - 14.0, y1=y, y2=y, class_="grid"))
+        parts.append(tag("line", x1=_LEFT, x2=WIDTH - 14.0, y1=y, y2=y, class_="grid-line"))
         parts.append(tag("text", tag("title", clip), text, x=_LEFT - 12, y=y + 4, text_anchor="end", class_="key"))
         parts += [look[row].mark(x.at(value), y, f"{row}, {clip}: {value:.3g}") for row, value in values.items()]
     about = ", ".join(clip for clip, _ in worst)
