@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,12 @@ def shared_folder() -> Path:
     return Path(os.environ.get("FIT_SHARED_DATA") or ROOT.parent / "shared" / "data")
 
 
+def browser_found() -> str | None:
+    """A browser of Chromium's family."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
 def pytest_configure() -> None:
     # Tests are small and several run at once: threads within an operator only get in each other's way.
     torch.set_num_threads(1)
@@ -28,12 +35,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no real test data at {shared_folder()}; set FIT_SHARED_DATA"))
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+        if item.get_closest_marker("browser") and not browser_found():
+            item.add_marker(pytest.mark.skip(reason="no browser: neither chromium nor google-chrome is installed"))
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real test data: videos, styles, vimeo_septuplet, weights, ..."""
     return shared_folder()
+
+
+@pytest.fixture(scope="session")
+def browser() -> str | None:
+    """The browser's command, for tests marked so."""
+    return browser_found()
 
 
 @pytest.fixture(autouse=True)

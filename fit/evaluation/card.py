@@ -69,6 +69,7 @@ class Card:
         rows: the input first, then controls, then networks.
         clips: names of the clips.
         notes: what a reader has to know about these figures.
+        axes: keys of the two columns that are set against each other, style distance and flicker, or nothing.
         front: names of the rows that no other beats in style and flicker at once.
         sheet: file beside the card: a contact sheet, a column for each row.
         version: of the format.
@@ -80,6 +81,7 @@ class Card:
     rows: list[Row]
     clips: list[str]
     notes: list[str] = field(default_factory=list)
+    axes: list[str] = field(default_factory=list)
     front: list[str] = field(default_factory=list)
     sheet: str | None = None
     version: int = VERSION

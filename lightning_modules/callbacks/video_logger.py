@@ -1,25 +1,17 @@
 """Pictures of a run: a contact sheet and a video of fixed clips never trained on, repainted."""
 
 import copy
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
-import av
 import numpy as np
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import WandbLogger
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
+from PIL import Image
 
 from datamodules.batch import ClipBatch
 from lightning_modules.base import StyleMethod
-
-Pictures = NDArray[np.uint8]
-GAP = 2  # white pixels between cells
-HEADING = 24  # height of the line of column names in pixels
-CELL = 128  # smaller pictures are enlarged by a whole factor to at least this height
+from lightning_modules.pictures import encode, headings, side_by_side, to_and_fro
 
 
 class VideoLogger(Callback):
@@ -87,48 +79,3 @@ def validation_batch(trainer: Trainer, method: StyleMethod, clips: int) -> ClipB
         return cast(ClipBatch, data.on_after_batch_transfer(batch, 0))
     finally:
         trainer.training = True
-
-
-def side_by_side(columns: list[Tensor]) -> Pictures:
-    """Rows of cells, one row for each frame.
-
-    Args:
-        columns: each ``(B, T, 3, H, W)`` in [-1, 1], all of one shape.
-
-    Returns:
-        Pictures ``(B, T, h, w, 3)``, enlarged if small, with white gaps right of and below each cell.
-    """
-    cells = []
-    for frames in columns:
-        factor = max(1, -(-CELL // frames.shape[-2]))
-        values = ((frames.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).byte()
-        pictures = values.permute(0, 1, 3, 4, 2).numpy().repeat(factor, axis=2).repeat(factor, axis=3)
-        cells.append(np.pad(pictures, ((0, 0), (0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=255))
-    return np.concatenate(cells, axis=3)
-
-
-def headings(names: list[str], width: int) -> Pictures:
-    """A white line ``(HEADING, width, 3)`` with each name over its share of the width."""
-    line = Image.new("RGB", (width, HEADING), "white")
-    for column, name in enumerate(names):
-        centre = ((column + 0.5) * width / len(names), HEADING / 2)
-        ImageDraw.Draw(line).text(centre, name, fill="black", anchor="mm", font=ImageFont.load_default(16))
-    return np.asarray(line)
-
-
-def to_and_fro(clip: Pictures, least: int = 24) -> list[Pictures]:
-    """The frames forward and backward until there are at least so many: clips of training are too short to look at."""
-    turn = [*clip, *clip[-2:0:-1]]
-    return turn * -(-least // len(turn))
-
-
-def encode(frames: list[Pictures], path: Path, rate: int) -> None:
-    """Write ``(h, w, 3)`` frames as H.264 that any player shows; an odd row or column is repeated."""
-    height, width = (side + side % 2 for side in frames[0].shape[:2])
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(rate), options={"crf": "16"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for picture in frames:
-            even = np.pad(picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)), mode="edge")
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")))
-        container.mux(stream.encode())

@@ -1,0 +1,46 @@
+"""A card with everything a card can have, without its files."""
+
+import pytest
+
+from fit.evaluation.card import Card, Column, Estimate, Row
+
+COLUMNS = [
+    Column("style", "style distance", "lower", "Gram distance from the paintings"),
+    Column("r", "flicker ratio R", "lower", "of the output and the input"),
+    Column("psnr", "PSNR", "higher", "decibels", 2),
+    Column("e_warp", "E_warp", "neither", "<squared> & warped"),
+]
+
+
+def values(style: float | None, flicker: float | None, **others: float) -> dict[str, Estimate]:
+    """Values with intervals of a tenth up and down."""
+    found = {"style": style, "r": flicker, **others}
+    return {key: Estimate(x, None if x is None else 0.9 * x, None if x is None else 1.1 * x) for key, x in found.items()}
+
+
+@pytest.fixture
+def judged() -> Card:
+    rows = [
+        Row("input", "input", values(0.486, 1.0), clips=[{"r": 1.0}] * 3, over_time=[0.001, 0.001, 0.002]),
+        Row("blur", "control", values(0.5, 0.2), ["blurred"], [{"r": 0.2}] * 3, [0.0001] * 3),
+        Row("frame-wise", "control", values(0.19, 14.2), [], [{"r": 9.0}, {"r": 20.0}, {"r": 14.0}], [0.02, None, 0.03]),
+        Row(
+            "A<b>|*&",
+            "network",
+            values(0.241, 3.1, psnr=24.31, e_warp=0.0012),
+            clips=[{"r": 3.0}, {"r": 2.0}, {"r": 4.0}],
+            over_time=[0.004, 0.003, 0.004],
+            facts={"parameters": 1482115, "frames/s": 31.24},
+        ),
+        Row("B", "network", values(0.3, 4.0), facts={"step": 500}),
+    ]
+    return Card(
+        "Title <script>",
+        {"clips": 3, "command": "python -m fit.evaluate <x>"},
+        COLUMNS,
+        rows,
+        ["one", "two", "three & more"],
+        ["FID is left out: no weights."],
+        axes=["style", "r"],
+        front=["frame-wise", "A<b>|*&"],
+    )
