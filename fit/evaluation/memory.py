@@ -17,13 +17,13 @@ def peak_memory(paint: Paint, size: Size, device: str = "cpu") -> int:
     """The most that torch's allocator for the device has handed out while one frame is painted, above what it had before.
 
     Activations, the painted frame, and the copies and workspaces that operators take from that allocator; not the weights and
-    the frame that is painted, which are there before, and not what libraries such as oneDNN take from elsewhere.
+    the frame that is painted, which are there before, and not what libraries such as oneDNN take from elsewhere. What is made
+    with the first frame and kept (workspaces on a GPU) counts, unless a frame of this size has been painted before.
 
     Returns:
         Bytes.
     """
     frame = random_frame(size, device)
-    paint_frame(paint, frame)  # what is made once and kept is there before, too
     if frame.is_cuda:
         before = torch.cuda.memory_allocated(frame.device)
         torch.cuda.reset_peak_memory_stats(frame.device)

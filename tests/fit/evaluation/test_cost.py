@@ -84,7 +84,7 @@ def test_parameters_count_once() -> None:
 
 def test_speed_is_the_median_and_the_95th_percentile(monkeypatch: pytest.MonkeyPatch) -> None:
     # One slow frame warms up and ends that; of 40 that count, 37 take 10 ms, and the others more.
-    clock = Clock([5.0, 0.5, 0.2, 0.1, *[0.01] * 37])
+    clock = Clock([4.0, 0.5, 0.2, 0.1, *[0.01] * 37])
     monkeypatch.setattr(cost, "now", clock.now)
     found = speed(clock, (4, 4), frames=40)
     assert (found.frames_per_second, found.p95, found.frames) == pytest.approx((100, 100, 40))
@@ -92,7 +92,7 @@ def test_speed_is_the_median_and_the_95th_percentile(monkeypatch: pytest.MonkeyP
 
 
 def test_of_few_frames_the_slowest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock([5.0, 0.3, 0.1, 0.1, 0.2])
+    clock = Clock([4.0, 0.3, 0.1, 0.1, 0.2])
     monkeypatch.setattr(cost, "now", clock.now)
     found = speed(clock, (4, 4), frames=4)
     assert (found.frames_per_second, found.p95, found.frames) == pytest.approx((1 / 0.15, 300, 4))
@@ -105,6 +105,13 @@ def test_no_frame_begins_after_the_time_is_up(seconds: float, frames: int, monke
     found = speed(clock, (4, 4), seconds=seconds)
     assert found.frames == frames
     assert clock.painted == 2 + frames  # two warm up, in a second
+
+
+def test_a_frame_longer_than_the_time_is_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock([7.0])
+    monkeypatch.setattr(cost, "now", clock.now)
+    assert speed(clock, (4, 4)) == Speed(1 / 7, 7000, 1)
+    assert clock.painted == 1
 
 
 def test_warming_up_ends_after_some_frames(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,8 +166,20 @@ def test_seconds_bound_what_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "now", clock.now)
     (found,) = measure(clock, [(4, 4)], seconds=3.0)
     assert (found.speed.frames_per_second, found.speed.p95, found.speed.frames) == pytest.approx((1 / 0.6, 600, 5))
-    assert clock.painted == 5 + 5  # one counts multiply-adds, two warm up, two are for memory
+    assert clock.painted == 5 + 4  # one counts multiply-adds, two warm up, one is for memory
     assert found.parameters is None
+
+
+def test_what_is_made_once_and_kept_is_not_in_the_memory() -> None:
+    kept: list[Tensor] = []
+
+    def paint(frames: Tensor) -> Tensor:
+        if not kept:
+            kept.append(torch.zeros(100, *frames.shape))
+        return frames.sin()
+
+    (found,) = measure(paint, [(32, 48)], seconds=0.0)
+    assert found.memory == 3 * 32 * 48 * 4
 
 
 def test_facts_say_size_and_unit() -> None:

@@ -45,17 +45,6 @@ def test_counts_what_is_held_at_once(paint: object, frames: int) -> None:
         assert peak_memory(paint, SIZE) == frames * FRAME  # type: ignore[arg-type]
 
 
-def test_what_is_made_once_and_kept_does_not_count() -> None:
-    kept: list[Tensor] = []
-
-    def paint(frames: Tensor) -> Tensor:
-        if not kept:
-            kept.append(torch.zeros(100, *frames.shape))
-        return frames.sin()
-
-    assert peak_memory(paint, SIZE) == FRAME
-
-
 def test_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     peak_memory(torch.sin, SIZE)
     assert capfd.readouterr() == ("", "")
