@@ -1,55 +1,64 @@
-// The films show the same clips: they start together, one button plays them all, and one that drifts is set right.
+// The films show the same clips: they start together, one button plays them all, and when one drifts all wait for it.
 "use strict";
 const films = [...document.querySelectorAll("video")];
 const button = document.querySelector("#play");
-const status_line = document.querySelector("#films");
-const APART = 0.07; // seconds: half a frame at 8 frames per second
+const APART = 0.1; // seconds: less than a frame at 8 frames per second
 let playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
-let waiting = true;
+let waiting = true; // until every film shows where it is to go on from
 
 function ready(film) {
-  return film.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && film.videoWidth > 0;
+  return film.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && film.videoWidth > 0 && !film.seeking;
+}
+
+function show() {
+  for (const film of films) {
+    const figure = film.closest("figure");
+    if (film.error) figure.dataset.state = "failed";
+    else if (ready(film)) figure.dataset.state = "ready";
+  }
+  const failed = films.filter((film) => film.error).length;
+  const all = films.length;
+  const text = failed ? `${failed} of ${all} films cannot be played by this browser (H.264)` : `${all} films in step`;
+  document.querySelector("#films").textContent = text;
 }
 
 function apply() {
   button.textContent = playing ? "Pause" : "Play";
   for (const film of films) {
-    if (!playing) film.pause();
-    else if (ready(film)) film.play().catch(() => {});
+    // A browser may refuse to play, to save power say: then a click on the button asks again.
+    if (playing && !waiting && !film.error) film.play().catch(() => {});
+    else film.pause();
   }
 }
 
-function begin() {
-  for (const film of films) film.closest("figure").dataset.state = ready(film) ? "ready" : film.error ? "failed" : "loading";
+function go_on() {
   if (!waiting || films.some((film) => !ready(film) && !film.error)) return;
   waiting = false;
-  const failed = films.filter((film) => film.error).length;
-  status_line.textContent = failed
-    ? `${failed} of ${films.length} films cannot be played by this browser (H.264)`
-    : `${films.length} films in step`;
-  for (const film of films) film.currentTime = 0;
+  show();
   apply();
 }
 
-function keep_in_step() {
-  const [lead, ...others] = films.filter(ready);
+function line_up() {
+  const [lead, ...others] = films.filter((film) => !film.error);
   if (waiting || !playing || !lead) return;
-  for (const film of others) {
-    const apart = Math.abs(film.currentTime - lead.currentTime);
-    // Around the seam of the loop one is at the end and the other at the start: that is no drift.
-    if (apart > APART && apart < lead.duration - APART) film.currentTime = lead.currentTime;
-  }
+  // Around the seam of the loop one is at the end and the other at the start: that is no drift.
+  const gaps = others.map((film) => Math.abs(film.currentTime - lead.currentTime));
+  if (!gaps.some((gap) => gap > APART && gap < lead.duration - APART)) return;
+  waiting = true;
+  apply();
+  for (const film of others) film.currentTime = lead.currentTime;
 }
 
 if (films.length) {
   for (const film of films) {
-    film.addEventListener("loadeddata", begin);
-    film.addEventListener("error", begin);
+    film.autoplay = false; // it is for pages without this script
+    for (const event of ["loadeddata", "canplay", "seeked", "error"]) film.addEventListener(event, go_on);
   }
   button.addEventListener("click", () => {
     playing = !playing;
     apply();
   });
-  setInterval(keep_in_step, 500);
-  begin();
+  setInterval(line_up, 500);
+  apply();
+  go_on();
 }

@@ -1,14 +1,22 @@
 import base64
 import hashlib
+import io
+import json
 import re
+import socket
 import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from fit.evaluation.card import Card
@@ -105,39 +113,100 @@ def test_flags_are_warnings(judged: Card, tmp_path: Path) -> None:
     assert "<b>blur</b> looks blurred" in aside
 
 
-def browse(browser: str, folder: Path, *options: str) -> str:
-    """Open the page in a browser that reaches no network, and return what it prints."""
-    command = [
-        browser,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--hide-scrollbars",
-        f"--user-data-dir={folder / 'profile'}",
-    ]
-    command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=5000", "--window-size=1280,5000", *options]
-    done = subprocess.run([*command, (folder / "card.html").as_uri()], capture_output=True, text=True, timeout=200, check=True)
-    return done.stdout
+class Browser:
+    """A browser without a window or a network, on one page; asked over its debugging pipe."""
+
+    def __init__(self, command: str, page: Path, profile: Path) -> None:
+        self.ours, theirs = socket.socketpair()
+        self.ours.settimeout(120)
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe"]
+        options += [f"--user-data-dir={profile}", "--host-resolver-rules=MAP * ~NOTFOUND", "--window-size=1280,1000"]
+        # It reads from file 3 and writes to file 4.
+        files = f"import os, sys; [os.dup2({theirs.fileno()}, file) for file in (3, 4)]; os.execv(sys.argv[1], sys.argv[1:])"
+        whole = [sys.executable, "-c", files, command, *options]
+        self.process = subprocess.Popen(whole, pass_fds=[theirs.fileno()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        theirs.close()
+        self.count, self.rest, self.session = 0, b"", ""
+        target = self.ask("Target.createTarget", url=page.as_uri())["targetId"]
+        self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+
+    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """A command of the DevTools protocol, and its answer."""
+        self.count += 1
+        session = {"sessionId": self.session} if self.session else {}
+        self.ours.sendall(json.dumps({"id": self.count, "method": method, "params": parameters, **session}).encode() + b"\0")
+        while True:
+            while b"\0" not in self.rest:
+                received = self.ours.recv(1 << 20)
+                assert received, "the browser is gone"
+                self.rest += received
+            message, _, self.rest = self.rest.partition(b"\0")
+            answer = json.loads(message)
+            if answer.get("id") == self.count:
+                assert "error" not in answer, answer
+                return answer["result"]
+
+    def value(self, expression: str) -> Any:
+        """What a JavaScript expression gives on the page."""
+        return self.ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def until(self, expression: str) -> None:
+        """Wait until it is true: at most a minute, for machines may be busy."""
+        for _ in range(600):
+            if self.value(expression):
+                return
+            time.sleep(0.1)
+        pytest.fail(f"never true on the page: {expression}")
+
+    def screenshot(self) -> NDArray[np.int64]:
+        """The whole page, ``(height, width, 3)``."""
+        data = self.ask("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")).astype(int)
+
+    def close(self) -> None:
+        """End it."""
+        self.ours.close()
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def opened(shown: Card, tmp_path: Path, browser: str) -> Iterator[Browser]:
+    (tmp_path / "card.html").write_text(page(shown, tmp_path), encoding="utf-8")
+    running = Browser(browser, tmp_path / "card.html", tmp_path / "profile")
+    yield running
+    running.close()
 
 
 @pytest.mark.browser
-def test_a_browser_shows_table_plots_and_films_without_a_network(shown: Card, tmp_path: Path, browser: str) -> None:
-    (tmp_path / "card.html").write_text(page(shown, tmp_path), encoding="utf-8")
-    document = browse(browser, tmp_path, "--dump-dom")
-    assert document.count('data-state="ready"') == 5  # each film has a picture: the page's script looks
-    assert "5 films in step" in document
-    assert len(re.findall('<svg[^>]*class="plot"', document)) == 3
-    assert "<td><b>0.241</b>" in document
+def test_a_browser_shows_table_plots_and_films_without_a_network(opened: Browser) -> None:
+    opened.until("document.querySelectorAll('figure[data-state=ready]').length == 5")
+    films = "[...document.querySelectorAll('video')]"
+    assert opened.value(f"{films}.map(film => [film.videoWidth, film.videoHeight])") == [[160, 130]] * 5
+    opened.until(f"{films}.every(film => !film.paused && film.currentTime > 0)")
+    assert opened.value("document.querySelector('#films').textContent") == "5 films in step"
+    assert opened.value("[...document.querySelectorAll('svg.plot')].every(plot => plot.getBoundingClientRect().height > 120)")
+    assert opened.value("document.querySelectorAll('svg.plot').length") == 3
+    assert opened.value("document.querySelector('.values tbody.network td b').textContent") == "0.241"
+    assert opened.value("[...document.images].filter(image => image.naturalWidth > 0).length") == 6
+    assert opened.value("performance.getEntriesByType('resource').filter(each => !each.name.startsWith('data:')).length") == 0
 
-
-@pytest.mark.browser
-def test_a_screenshot_has_the_films_colours_and_the_plots_lines(shown: Card, tmp_path: Path, browser: str) -> None:
-    (tmp_path / "card.html").write_text(page(shown, tmp_path), encoding="utf-8")
-    browse(browser, tmp_path, f"--screenshot={tmp_path / 'shot.png'}", "--blink-settings=preferredColorScheme=1")
-    shot = np.asarray(Image.open(tmp_path / "shot.png").convert("RGB")).astype(int)
-    blue = (abs(shot - [0x00, 0x72, 0xB2]).max(2) < 12).sum()  # colour c0: the first network's marks and lines
+    shot = opened.screenshot()
+    blue = (abs(shot - [0x00, 0x72, 0xB2]).max(2) < 12).sum()  # colour c0: the marks and lines of the first network
     assert blue > 500
-    # A film's row of pixels is one grey for a third of the page; the page itself is white, its table's lines thin.
-    grey = (abs(shot - shot.mean(2, keepdims=True)).max(2) < 3) & (shot[..., 0] > 40) & (shot[..., 0] < 200)
-    assert (grey.sum(1) > 300).sum() > 400  # five films in two lines, and the contact sheet
+    grey = (np.ptp(shot, axis=2) < 4) & (shot.min(2) > 40) & (shot.max(2) < 200)
+    assert (grey.sum(1) > 300).sum() > 400  # films in two lines and the contact sheet: wide greys; all else is thin or white
     assert (shot[:200] < 100).all(2).sum() > 500  # the title
+
+
+@pytest.mark.browser
+def test_one_button_pauses_all_films_and_one_that_drifts_is_set_right(opened: Browser) -> None:
+    playing = "films.every(film => !film.paused && film.currentTime > 0)"
+    opened.until(playing)
+    opened.value("films[3].playbackRate = 0")
+    opened.until("films[0].currentTime > 1.5 && films[3].currentTime > 1")  # it stands still, but for being set right
+    opened.value("document.querySelector('#play').click()")
+    assert opened.value("films.every(film => film.paused)")
+    assert opened.value("document.querySelector('#play').textContent") == "Play"
+    opened.value("document.querySelector('#play').click()")
+    opened.until(playing)
