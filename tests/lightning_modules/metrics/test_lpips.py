@@ -118,12 +118,13 @@ def test_metric_is_the_mean_over_frames_and_clips(random_weights: Weights) -> No
 
 
 def test_numbers_name_the_clips(random_weights: Weights) -> None:
-    metrics = [LearnedSimilarity(LPIPS("squeeze", random_weights("squeeze")), resamples=4) for _ in range(2)]
+    metrics = [LearnedSimilarity(LPIPS("squeeze", random_weights("squeeze")), resamples=4, seed=2) for _ in range(2)]
     output, content = frames(1)[:, None], frames(2)[:, None]
     metrics[0].update(output, content, [4, 5])
     for i in (1, 0):
         metrics[1].update(output[i : i + 1], content[i : i + 1], [4 + i])
     torch.testing.assert_close(metrics[0].sums, metrics[1].sums, rtol=1e-5, atol=0)
+    assert (metrics[0].resamples, metrics[0].seed) == (4, 2)
 
 
 def test_refusals(random_weights: Weights) -> None:

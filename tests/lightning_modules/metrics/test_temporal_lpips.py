@@ -82,6 +82,7 @@ def test_numbers_name_the_clips(lpips: LPIPS) -> None:
     for i in (1, 0):
         metrics[1].update(output[i : i + 1], reference[i : i + 1], [4 + i])
     torch.testing.assert_close(metrics[0].sums, metrics[1].sums, rtol=1e-4, atol=0)
+    assert (metrics[0].resamples, metrics[0].seed) == (4, 1)
 
 
 def test_the_label_says_who_looks(lpips: LPIPS) -> None:

@@ -243,6 +243,27 @@ def test_stream_is_unchanged_by_scale_and_shift() -> None:
         torch.testing.assert_close(moved, ratio, rtol=1e-6, atol=0)
 
 
+def test_faint_pictures_keep_their_variance() -> None:
+    flow, visible = motion()
+    faint = 0.9 + 0.008 * clips(1)
+    expected = by_hand(faint, flow, visible) / faint.double().var(correction=0)
+    expected /= by_hand(clips(2), flow, visible) / clips(2).double().var(correction=0)
+    assert updated(FlickerRatio(), faint, clips(2), flow, visible).compute().item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_numbers_name_the_clips() -> None:
+    (flow, visible), output, content = motion(), clips(1), clips(2)
+    for build, parts in ((FlickerRatio, (output, content, flow, visible)), (WarpingError, (output, flow, visible))):
+        metrics = [build(resamples=5, seed=3) for _ in range(3)]
+        metrics[0].update(*parts, [7, 8, 9])
+        for i in (2, 0, 1):
+            metrics[1].update(*(part[i : i + 1] for part in parts), [7 + i])
+        metrics[2].update(*parts)
+        torch.testing.assert_close(metrics[0].sums, metrics[1].sums, rtol=1e-12, atol=0)
+        assert not torch.equal(metrics[0].sums, metrics[2].sums)
+        assert (metrics[0].resamples, metrics[0].seed) == (5, 3)
+
+
 def test_added_flicker_is_the_quotient_of_two_ratios() -> None:
     output, content, style = clips(1), clips(2), 0.7 * clips(3).clamp(max=0.2)
     flow, visible = motion()
