@@ -191,6 +191,7 @@ def test_a_browser_shows_table_plots_and_films_without_a_network(opened: Browser
     assert opened.value("[...document.images].filter(image => image.naturalWidth > 0).length") == 6
     assert opened.value("performance.getEntriesByType('resource').filter(each => !each.name.startsWith('data:')).length") == 0
 
+    opened.value("document.querySelector('#play').click()")  # films at rest
     shot = opened.screenshot()
     blue = (abs(shot - [0x00, 0x72, 0xB2]).max(2) < 12).sum()  # colour c0: the marks and lines of the first network
     assert blue > 500
