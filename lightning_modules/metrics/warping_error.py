@@ -31,11 +31,9 @@ def pair_warping_errors(frames: Tensor, flow: Tensor, visible: Tensor, gap: int 
         ValueError: too few frames, or sizes that do not agree.
     """
     _check(frames, flow, gap)
-    frames = full_precision(frames) / 2  # the squared difference is then that of values in [0, 1]
-    squared = (warp(frames[:, :-gap], flow) - frames[:, gap:]).square_().sum(2, keepdim=True)
-    weight = visible.to(squared.dtype)
-    total, count = (values.flatten(2).sum(2, dtype=torch.float64) for values in (squared * weight, weight))
-    return total / (3 * count)  # 0 / 0 is NaN: nothing visible
+    pairs = zip(frames[:, :-gap].unbind(1), frames[:, gap:].unbind(1), flow.unbind(1), visible.unbind(1), strict=True)
+    # One at a time: quicker than all at once, whose values do not fit into a cache, and clips may be long.
+    return torch.stack([_pair_error(*pair) for pair in pairs], dim=1)
 
 
 def clip_warping_errors(frames: Tensor, flow: Tensor, visible: Tensor, gap: int = 1) -> Tensor:
@@ -209,6 +207,15 @@ def _check_same(output: Tensor, content: Tensor) -> None:
         )
 
 
+def _pair_error(early: Tensor, late: Tensor, flow: Tensor, visible: Tensor) -> Tensor:
+    """``(B, 3, H, W)`` twice, ``(B, 2, H, W)`` and ``(B, 1, H, W)`` to ``(B,)``."""
+    early, late = full_precision(early) / 2, full_precision(late) / 2  # differences are then those of values in [0, 1]
+    squared = (warp(early, flow) - late).square().sum(1, keepdim=True)
+    weight = visible.to(squared.dtype)
+    total, count = (values.flatten(1).sum(1, dtype=torch.float64) for values in (squared * weight, weight))
+    return total / (3 * count)  # 0 / 0 is NaN: nothing visible
+
+
 def _seen(visible: Tensor) -> Tensor:
     """Which pairs show anything at all, ``(B, T - gap)``."""
     return visible.flatten(2).any(2)
@@ -223,10 +230,15 @@ def _error_sums(frames: Tensor, flow: Tensor, visible: Tensor, gap: int) -> Tens
 
 def _relative_sums(frames: Tensor, flow: Tensor, visible: Tensor, gap: int) -> Tensor:
     """Of each clip ``_error_sums``, how many values it has, their sum and that of their squares; ``(B, 5)`` float64."""
-    values = frames.double().flatten(1)  # values of about 1 keep their variance to 11 digits in these sums
-    count = values.new_full((len(values),), values[0].numel())
-    moments = torch.stack([count, values.sum(1), values.square().sum(1)], dim=1)
+    moments = torch.stack([_moments(frame) for frame in frames.unbind(1)]).sum(0)
     return torch.cat([_error_sums(frames, flow, visible, gap), moments], dim=1)
+
+
+def _moments(frames: Tensor) -> Tensor:
+    """How many values each frame has, their sum and that of their squares; ``(B, 3, H, W)`` to ``(B, 3)`` float64."""
+    values = frames.double().flatten(1)  # the variance of values of about 1 keeps 11 digits in these sums
+    count = values.new_full((len(values),), values[0].numel())
+    return torch.stack([count, values.sum(1), (values * values).sum(1)], dim=1)
 
 
 def _ratio(sums: Tensor) -> Tensor:
