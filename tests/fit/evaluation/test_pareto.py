@@ -9,7 +9,15 @@ def row(name: str, style: float | None, flicker: float | None, kind: str = "netw
 
 
 def test_who_is_beaten_in_one_and_not_better_in_the_other_is_not_on_the_front() -> None:
-    rows = [row("calm", 3, 1), row("beaten", 3, 2), row("near", 1, 3), row("between", 2, 2, "control"), row("far", 4, 4)]
+    rows = [
+        row("calm", 3, 1),
+        row("beaten", 3, 2),
+        row("near", 1, 3),
+        row("between", 2, 2, "control"),
+        row("far", 4, 4),
+        row("as calm", 4, 1),
+        row("as near", 1, 4),
+    ]
     assert front(rows, "s", "f") == ["calm", "near", "between"]
 
 
