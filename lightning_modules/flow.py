@@ -48,7 +48,7 @@ class FlowEstimator(Frozen, ABC):
         with torch.no_grad(), torch.autocast(frames.device.type, enabled=False):
             backward, forward = self.both_ways(frames, gap)
             # One pair at a time: quicker than all at once, whose values do not fit into a cache.
-            each = zip(forward.split(1), backward.split(1), strict=True)
+            each = zip(torch.split(forward, 1), torch.split(backward, 1), strict=True)
             visible = torch.cat([consistency_mask(there, back) * inside(back) for there, back in each])
         pairs = (batch, length - gap)
         return backward.reshape(*pairs, *backward.shape[1:]), visible.reshape(*pairs, *visible.shape[1:])

@@ -153,6 +153,9 @@ def test_raft_is_asked_for_the_backward_flow(raft_weights: Path, monkeypatch: py
     flow, _ = estimator.estimate(frames)
     backward = asked.index((1.0, 0.0))  # torchvision's flow leads from its first argument to its second
     assert (flow == backward + 1).all()
+    asked.clear()
+    estimator.estimate(torch.stack([torch.full((3, 16, 16), value) for value in (0.0, 0.5, 1.0)])[None], gap=2)
+    assert set(asked) == {(1.0, 0.0), (0.0, 1.0)}
 
 
 def test_raft_refuses_other_weights(raft_weights: Path) -> None:
