@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.metrics.kernel_distance import KernelDistance, pooled
+from lightning_modules.metrics.kernel_distance import KernelDistance, mmd, pooled
 
 CHANNELS = (3, 5)
 
@@ -129,3 +129,14 @@ def test_pooled_is_the_mean_over_places() -> None:
 def test_refusals() -> None:
     with pytest.raises(ValueError, match=r"pooled features \(N, 8\), got \(2, 7\); use one extractor throughout"):
         KernelDistance(CHANNELS).update(features(2, 1)[:, :7], real=True)
+
+
+def test_weights_count_pictures_but_no_picture_with_itself() -> None:
+    x, y, weights = torch.randn(4, 3).double(), torch.randn(3, 3).double(), [2.0, 0.0, 1.0, 3.0]
+    k = [[float((a @ b + 1) ** 3) for b in (*x, *y)] for a in (*x, *y)]
+    pairs = [(i, j) for i in range(4) for j in range(4) if i != j]
+    within = sum(weights[i] * weights[j] * k[i][j] for i, j in pairs) / sum(weights[i] * weights[j] for i, j in pairs)
+    style = sum(k[i][j] for i in (4, 5, 6) for j in (4, 5, 6) if i != j) / 6
+    across = sum(weights[i] * k[i][j] for i in range(4) for j in (4, 5, 6)) / (6 * 3)
+    found = mmd(x, y, torch.tensor([weights]).double())
+    assert found.tolist() == pytest.approx([within + style - 2 * across], rel=1e-9)
