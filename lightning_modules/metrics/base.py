@@ -47,8 +47,8 @@ class ClipMetric(Metric, ABC):
         """
         first = int(self.clips)
         numbers = list(range(first, first + len(statistics))) if numbers is None else numbers
-        draws = [rng(self.seed, "bootstrap", 0, number).poisson(1.0, self.resamples) for number in numbers]
-        weights = torch.from_numpy(np.column_stack([np.ones(len(numbers)), np.stack(draws)]).T)
+        draws = poisson_weights(self.seed, numbers, self.resamples)
+        weights = torch.cat([draws.new_ones(len(draws), 1), draws], dim=1).T
         self.sums += weights.to(self.sums) @ statistics.to(self.sums)
         self.clips += len(statistics)
 
@@ -66,9 +66,19 @@ class ClipMetric(Metric, ABC):
         Args:
             level: share of the resamples within it, in (0, 1).
         """
-        values = self.value(self.sums[1:])
-        if not values.isfinite().any():
-            return float("nan"), float("nan")
-        tail = (1 - level) / 2
-        low, high = values.nanquantile(values.new_tensor([tail, 1 - tail])).tolist()
-        return low, high
+        return interval_of(self.value(self.sums[1:]), level)
+
+
+def poisson_weights(seed: int, numbers: list[int], resamples: int) -> Tensor:
+    """How often each clip enters each resample, ``(clips, resamples)`` in float64; a function of the seed and its number."""
+    draws = [rng(seed, "bootstrap", 0, number).poisson(1.0, resamples) for number in numbers]
+    return torch.from_numpy(np.stack(draws)).double()
+
+
+def interval_of(values: Tensor, level: float) -> tuple[float, float]:
+    """Quantiles of the resamples' values that leave out (1 - level) / 2 on each side; NaN without any."""
+    if not values.isfinite().any():
+        return float("nan"), float("nan")
+    tail = (1 - level) / 2
+    low, high = values.nanquantile(values.new_tensor([tail, 1 - tail])).tolist()
+    return low, high

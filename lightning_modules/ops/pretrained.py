@@ -31,11 +31,11 @@ class Frozen(Describable):
         return super().train(False)
 
 
-def read_weights(published: WeightsEnum, path: str | Path | None = None) -> dict[str, Tensor]:
+def read_weights(published: WeightsEnum | None, path: str | Path | None = None) -> dict[str, Tensor]:
     """A state dict in float32.
 
     Args:
-        published: torchvision's weights, read from its cache or downloaded where no path is given.
+        published: torchvision's weights, read from its cache or downloaded where no path is given; None where one must be.
         path: a file that holds a state dict; loaded with ``weights_only=True``.
 
     Raises:
@@ -52,7 +52,9 @@ def in_cache(url: str) -> bool:
     return (Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]).is_file()
 
 
-def _published(weights: WeightsEnum) -> object:
+def _published(weights: WeightsEnum | None) -> object:
+    if weights is None:
+        raise ValueError("weights: expected the path of a file, got none; pass one")
     try:
         return weights.get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError) as error:  # no connection, or a damaged file in the cache
