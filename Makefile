@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help fit test prove versions lint format clean
+.PHONY: help fit test notebooks prove versions lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -18,6 +18,11 @@ fit: $(VENV)/installed ## train the default method on the default data; ARGS="--
 
 test: $(VENV)/installed-dev ## run the tests; ARGS="tests/fit -k video" picks some
 	$(BIN)/python -m pytest -m 'not prove' -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+
+notebooks: $(VENV)/installed-dev ## execute the notebooks one after the other (minutes); what they show goes to runs/notebooks
+	@mkdir -p runs/notebooks
+	for book in notebooks/*.ipynb; do \
+		echo "$$book ..." && $(BIN)/python -m jupyter execute --timeout=1200 --output="$(CURDIR)/runs/notebooks/$$(basename $$book)" "$$book" || exit 1; done
 
 prove: $(VENV)/installed-dev ## the long proofs, training at full length among them (hours); ARGS=tests/test_learning.py picks one
 	$(BIN)/python -m pytest -s -m 'prove and not versions' $(ARGS)

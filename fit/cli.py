@@ -17,6 +17,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from datamodules.base import ClipDataModule
+from fit.evaluate import evaluate
 from fit.folder import new_folder, remove
 from fit.messages import died, explain, fail
 from fit.metrics_file import RunLogger
@@ -30,6 +31,7 @@ from lightning_modules.callbacks.checkpoint import Checkpoints
 from lightning_modules.callbacks.progress import Progress
 from lightning_modules.callbacks.stops import Stopped, requeue
 from lightning_modules.callbacks.throughput import Throughput
+from lightning_modules.callbacks.validation import Validation
 from lightning_modules.callbacks.video_logger import VideoLogger
 from lightning_modules.checkpoint_folder import numbered, step_of
 
@@ -57,6 +59,8 @@ class StyleCLI(LightningCLI):
         """The run's name, what it writes besides metrics, and the defaults."""
         parser.add_argument("--name", type=str | None, default=None, help="last part of the run folder's name")
         parser.add_argument("--resume", type=str | None, default=None, help="go on with a run: its folder, or last")
+        parser.add_argument("--card", type=NonNegativeInt, default=8, help="clips that the card at the end judges; 0: no card")
+        parser.add_lightning_class_args(Validation, "validation")  # before checkpoints, which look for the best value
         parser.add_lightning_class_args(VideoLogger, "samples")
         parser.add_lightning_class_args(Checkpoints, "checkpoints")
         parser.add_lightning_class_args(Alarms, "alarms")
@@ -160,6 +164,8 @@ class StyleCLI(LightningCLI):
             torch.distributed.destroy_process_group()
         if first_process() and self.folder:
             if saved := numbered(self.folder / "checkpoints"):
+                if status == 0 and self.config.card and step_of(saved[-1]) >= self.model.steps > self.begun:
+                    hand_in_card(self.folder, self.config.card)
                 print(farewell(self.folder, step_of(saved[-1]), self.model.steps))
             elif not self.model.generator_step:
                 self.take_back()
@@ -170,6 +176,17 @@ class StyleCLI(LightningCLI):
         """Remove the folder of a run that has not begun."""
         if self.folder and not self.resumed and first_process():
             remove(self.folder)
+
+
+def hand_in_card(folder: Path, clips: int) -> None:
+    """Judge a run that is complete. Whatever goes wrong with that does not undo the run."""
+    print("Judging the network on photographs in motion that are never trained on (--card 0 leaves this out) ...")
+    try:
+        evaluate([folder], clips=clips, speed=[(720, 1280)])
+    except KeyboardInterrupt:
+        print("interrupted; no card")
+    except Exception as error:
+        print(f"warning: no card: {' '.join(str(error).split())}", file=sys.stderr)
 
 
 def resumed(words: list[str]) -> str | None:

@@ -25,3 +25,17 @@ def allow_tf32(on: bool) -> None:
     if torch.cuda.is_available():
         torch.set_float32_matmul_precision("high" if on else "highest")
         torch.backends.cudnn.allow_tf32 = on
+
+
+def usable(device: str | None) -> str:
+    """The device to use: the one named, or a GPU where there is one.
+
+    Raises:
+        ValueError: torch cannot use it here.
+    """
+    name = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device {name} cannot be used: {str(error).splitlines()[0]}") from error
+    return name

@@ -15,6 +15,7 @@ import torch
 
 from datamodules.errors import DataError
 from fit.arguments import Parser
+from fit.hardware import usable
 from fit.messages import explain, fail
 from fit.render import check, render
 from fit.stream import load_paint
@@ -58,7 +59,7 @@ def main(args: Sequence[str] | None = None) -> int:
     *inputs, output = given.files
     if problems := list(complaints(inputs, output, given)):
         fail("; ".join(problems))
-    device = given.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = usable(given.device)
     try:
         # Inputs are read to their end first: better to hear of damage now than after hours of painting.
         cut = (given.start, given.end)
@@ -97,9 +98,9 @@ def complaints(inputs: Sequence[Path], output: Path, given: argparse.Namespace) 
     except DataError as error:
         yield str(error)
     try:
-        torch.empty(0, device=given.device)
-    except (RuntimeError, AssertionError) as error:
-        yield f"--device {given.device} cannot be used: {str(error).splitlines()[0]}"
+        usable(given.device)
+    except ValueError as error:
+        yield str(error)
 
 
 def files_first(words: Sequence[str], options: Parser) -> list[str]:

@@ -96,7 +96,7 @@ def train(folder: Path, *options: str, threads: int = 1) -> StyleMethod:
     torch.set_num_threads(threads)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        model: StyleMethod = main(list(options)).model
+        model: StyleMethod = main(["--card", "0", *options]).model
     return model
 
 

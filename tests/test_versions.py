@@ -22,7 +22,7 @@ for package in ("datamodules", "lightning_modules", "fit"):
             importlib.import_module(module.name)
 """
 TWO_STEPS = ["--model.steps=2", "--data.size=[32,32]", "--data.frames=3", "--data.batch_size=1", "--data.workers=0"]
-TWO_STEPS += ["--samples.every=2", "--samples.clips=1"]
+TWO_STEPS += ["--card=0", "--samples.every=2", "--samples.clips=1"]
 
 
 def project() -> dict[str, Any]:

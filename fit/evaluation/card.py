@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -51,7 +52,7 @@ class Row:
     kind: Literal["input", "control", "network"]
     values: dict[str, Estimate]
     flags: list[str] = field(default_factory=list)
-    clips: list[dict[str, float | None]] = field(default_factory=list)
+    clips: list[Mapping[str, float | None]] = field(default_factory=list)
     over_time: list[float | None] = field(default_factory=list)
     facts: dict[str, Fact] = field(default_factory=dict)
     video: str | None = None

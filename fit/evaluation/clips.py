@@ -21,21 +21,35 @@ from datamodules.video_clips import VideoClips
 from datamodules.video_index import usable_videos
 from datamodules.vimeo90k import Sequences, Vimeo90K
 from lightning_modules.flow import FlowEstimator
+from lightning_modules.ops.flow import gap_flow
 
 NOISE = 2 / 255  # sensor noise on pictures in motion, as a share of full range: without it flicker is only resampling
 PAINTINGS = 4  # of each palette, as in training
 MOST_STYLES = 64  # pictures that stand for a style, if it has so many
 SCENES, VIDEO = (128, 128), (256, 448)  # frame sizes, if none is asked for: of the default training, of Vimeo-90K
-FRAMES = 7
+FRAMES, LONG_GAP = 7, 5
 
 
 class Judged(NamedTuple):
-    """One clip to judge on: ``content`` and ``style`` are ``(1, T, 3, H, W)`` in [-1, 1], with flow if it is known."""
+    """One clip to judge on.
+
+    Attributes:
+        number, name: of the clip.
+        content: ``(1, T, 3, H, W)`` in [-1, 1].
+        motion: its flow and visibility, as ``Clips`` has them, known or estimated.
+        far: the same over several frames, see ``JudgedClips.gap``.
+        style: a clip of the style, with its flow if that is known.
+    """
 
     number: int
     name: str
-    content: Clips
+    content: Tensor
+    motion: tuple[Tensor, Tensor]
+    far: tuple[Tensor, Tensor]
     style: Clips
+
+
+Content = PicturesInMotion | Sequences | VideoClips
 
 
 @dataclass(frozen=True)
@@ -61,9 +75,7 @@ class JudgedClips:
         seed: of motion and noise.
     """
 
-    def __init__(
-        self, content: ClipSource, style: ClipSource, clips: int, flow: FlowEstimator, label: str, seed: int = 0
-    ) -> None:
+    def __init__(self, content: Content, style: ClipSource, clips: int, flow: FlowEstimator, label: str, seed: int = 0) -> None:
         count = min(clips or len(content), len(content))
         self.numbers = [place * len(content) // count for place in range(count)]
         self.content, self.style, self.flow, self.label, self.seed = content, style, flow, label, seed
@@ -72,22 +84,36 @@ class JudgedClips:
         return len(self.numbers)
 
     @property
+    def gap(self) -> int:
+        """Frames between those of ``Judged.far``: 5, or what the clips have."""
+        return min(LONG_GAP, self.content.frames - 1)
+
+    @property
     def names(self) -> list[str]:
         """Of the clips."""
         return [self.content.name(number) for number in self.numbers]
 
     @property
+    def exact_flow(self) -> bool:
+        """Whether the motion of the content is known."""
+        return isinstance(self.content, PicturesInMotion)
+
+    @property
     def exact(self) -> bool:
-        """Whether flow and motion are known, of content and style alike, as added flicker asks."""
-        return isinstance(self.content, PicturesInMotion) and isinstance(self.style, PicturesInMotion)
+        """Whether that of the style is known, too, and the same, as added flicker asks."""
+        return self.exact_flow and isinstance(self.style, PicturesInMotion)
 
     def __iter__(self) -> Iterator[Judged]:
         for place, number in enumerate(self.numbers):
             content = self._clip(self.content, "content", number)
-            if content.flow is None:
-                content = Clips(content.frames, *self.flow.estimate(content.frames))
+            if content.flow is not None and content.visible is not None:
+                motion = content.flow, content.visible
+                far = gap_flow(*motion, self.gap)
+            else:
+                motion, far = (self.flow.estimate(content.frames, gap) for gap in (1, self.gap))
             # The number of the clip names the camera's motion: the same for both.
-            yield Judged(place, self.content.name(number), content, self._clip(self.style, "style", number % len(self.style)))
+            style = self._clip(self.style, "style", number % len(self.style))
+            yield Judged(place, self.content.name(number), content.frames, motion, far, style)
 
     def styles(self) -> Iterator[Tensor]:
         """Pictures of the style ``(1, 3, H, W)``, which do not depend on the content."""
@@ -129,7 +155,7 @@ def judged_clips(
         DataError: a folder that is missing or holds nothing usable.
     """
     root = Path(data).expanduser()
-    content: PicturesInMotion | Sequences | VideoClips
+    content: Content
     if data == "scenes":
         content, label = pictures_content(scenes(), "photographs never trained on", clips, size or SCENES, frames or FRAMES)
     elif is_vimeo(root):

@@ -82,12 +82,11 @@ def networks(names: Sequence[str], device: str) -> list[Painter]:
     """
     made = [from_python(name) if is_python(name) else from_checkpoint(Path(name), device) for name in names]
     known = [painter.name for painter in made]
-    if len(set(known)) < len(known):  # several checkpoints of a run
-        made = [
-            replace(painter, name=f"{painter.name} step {painter.facts.get('step', number)}")
-            for number, painter in enumerate(made)
-        ]
-    return made
+    steps = [f"{painter.name} step {painter.facts.get('step', number)}" for number, painter in enumerate(made)]
+    return [  # several checkpoints of a run
+        painter if known.count(painter.name) == 1 else replace(painter, name=name)
+        for painter, name in zip(made, steps, strict=True)
+    ]
 
 
 def from_checkpoint(path: Path, device: str) -> Painter:

@@ -73,15 +73,17 @@ class Validation(Callback):
         for metric in (style, flicker):
             metric.to(method.device if method.device.type == "cuda" else "cpu")  # where devices can add them up
         for number in range(rank, len(batch.content.frames), ranks):
-            content = with_flow(Clips(*(None if part is None else part[number : number + 1] for part in batch.content)))
-            painted = method.stylize(content.frames)
+            content = batch.content.frames[number : number + 1]
+            painted = method.stylize(content)
             style.update(extractor(painted[0]), real=False, numbers=[number] * painted.shape[1])
             style.update(extractor(batch.style.frames[number]), real=True)
-            if content.flow is not None and painted.shape[1] > 1:  # single frames cannot flicker
-                flicker.update(painted, content.frames, content.flow, content.visible, numbers=[number])
+            if content.shape[1] > 1:  # single frames cannot flicker
+                flicker.update(painted, content, *motion_of(batch.content, number), numbers=[number])
         return {"val/style": style.compute().cpu(), "val/flicker_ratio": flicker.compute().cpu()}
 
 
-def with_flow(clips: Clips) -> Clips:
-    """The clips with their flow, known or estimated."""
-    return clips if clips.flow is not None else Clips(clips.frames, *DISFlow().estimate(clips.frames))
+def motion_of(clips: Clips, number: int) -> tuple[Tensor, Tensor]:
+    """Flow and visibility of one of the clips, known or estimated."""
+    if clips.flow is None or clips.visible is None:
+        return DISFlow().estimate(clips.frames[number : number + 1])
+    return clips.flow[number : number + 1], clips.visible[number : number + 1]

@@ -66,7 +66,8 @@ class ClipMetric(Metric, ABC):
         Args:
             level: share of the resamples within it, in (0, 1).
         """
-        return interval_of(self.value(self.sums[1:]), level)
+        with self.sync_context(self.dist_sync_fn, should_sync=self._to_sync, should_unsync=self._should_unsync):
+            return interval_of(self.value(self.sums[1:]), level)  # of all ranks, as torchmetrics has it for ``compute``
 
 
 def poisson_weights(seed: int, numbers: list[int], resamples: int) -> Tensor:

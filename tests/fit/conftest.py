@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 CLOCK = Fraction(1, 90000)
 EVERY_40_MS = tuple(Fraction(n, 25) for n in range(10))
@@ -89,3 +90,13 @@ def clip(tmp_path: Path) -> Callable[..., Path]:
 def frame_number() -> Callable[[NDArray[np.uint8]], int]:
     """Which ``picture`` this is, from its grey."""
     return lambda rgb: round((float(rgb[rgb.shape[0] * 3 // 4, rgb.shape[1] * 3 // 4].mean()) - 20) / 4)
+
+
+@pytest.fixture(scope="session")
+def styles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three pictures."""
+    folder = tmp_path_factory.mktemp("styles")
+    for number in range(3):
+        blocks = np.random.default_rng(number).integers(0, 256, (9, 12, 3), np.uint8)
+        Image.fromarray(blocks).resize((120, 90)).save(folder / f"{number}.png")
+    return folder

@@ -12,7 +12,14 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 
 from fit.cli import StyleCLI, main
 
-SMALL = ["--data.size=[32,32]", "--data.batch_size=1", "--data.workers=0", "--samples.clips=1", "--trainer.log_every_n_steps=1"]
+SMALL = [
+    "--card=0",
+    "--data.size=[32,32]",
+    "--data.batch_size=1",
+    "--data.workers=0",
+    "--samples.clips=1",
+    "--trainer.log_every_n_steps=1",
+]
 
 
 @pytest.fixture(scope="module")

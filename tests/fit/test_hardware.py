@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from fit.hardware import allow_tf32, native_bf16, place
+from fit.hardware import allow_tf32, native_bf16, place, usable
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,11 @@ def test_tf32_rounds_the_factors() -> None:
         products.append((a @ a)[0, 0].item())
     assert products[0] == pytest.approx(256 * (1 + 2.0**-20) ** 2, rel=1e-6)
     assert products[1] == 256
+
+
+def test_a_device_that_cannot_be_used_is_refused() -> None:
+    assert usable("cpu") == "cpu"
+    assert usable(None) in ("cpu", "cuda")
+    for name in ("cuda:99", "abacus"):
+        with pytest.raises(ValueError, match=f"--device {name} cannot be used"):
+            usable(name)

@@ -10,7 +10,16 @@ import pytest
 from fit.ranks import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-FIT = ["-m", "fit", "--model.steps=2", "--data.size=[32,32]", "--data.batch_size=1", "--data.workers=0", "--samples.clips=1"]
+FIT = [
+    "-m",
+    "fit",
+    "--card=0",
+    "--model.steps=2",
+    "--data.size=[32,32]",
+    "--data.batch_size=1",
+    "--data.workers=0",
+    "--samples.clips=1",
+]
 FIT += ["--model.generator=MobileGenerator", "--model.generator.blocks=1", "--trainer.devices=2", "--trainer.accelerator=cpu"]
 
 

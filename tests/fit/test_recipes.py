@@ -14,7 +14,7 @@ from lightning_modules.loading import load_method
 RECIPES = Path(__file__).resolve().parents[2] / "fit" / "recipes"
 LAYERS = {"wandb"}
 # What makes a recipe's one step small, not different.
-SMALL = ["--model.steps=1", "--data.size=[32,32]", "--data.batch_size=1", "--data.workers=0", "--samples.clips=1"]
+SMALL = ["--card=0", "--model.steps=1", "--data.size=[32,32]", "--data.batch_size=1", "--data.workers=0", "--samples.clips=1"]
 NARROW = {
     "wgan_gp": ["--model.image_critic.channels=8", "--model.temporal_critic.channels=4"],
     "resnet": ["--model.generator.channels=8", "--model.image_critic.channels=8", "--model.temporal_critic.channels=4"],

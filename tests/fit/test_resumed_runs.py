@@ -13,7 +13,14 @@ from fit.cli import as_resumed, main
 from fit.resume import take_note
 from lightning_modules.cyclegan import CycleGAN
 
-SMALL = ["--data.size=[32,32]", "--data.batch_size=1", "--data.workers=0", "--samples.clips=1", "--trainer.log_every_n_steps=1"]
+SMALL = [
+    "--card=0",
+    "--data.size=[32,32]",
+    "--data.batch_size=1",
+    "--data.workers=0",
+    "--samples.clips=1",
+    "--trainer.log_every_n_steps=1",
+]
 SMALL += ["--model.generator=MobileGenerator", "--model.generator.blocks=1", "--checkpoints.every=2", "--seed=5"]
 
 

@@ -1,8 +1,14 @@
-"""A card with everything a card can have, without its files."""
+"""A card with everything a card can have, without its files; a small run; a network of perceptual distances."""
+
+from pathlib import Path
 
 import pytest
+import torch
+from torchvision.models import squeezenet1_1
 
+from fit.cli import main
 from fit.evaluation.card import Card, Column, Estimate, Row
+from lightning_modules.metrics.lpips import LPIPS
 
 COLUMNS = [
     Column("style", "style distance", "lower", "Gram distance from the paintings"),
@@ -44,3 +50,25 @@ def judged() -> Card:
         axes=["style", "r"],
         front=["frame-wise", "A<b>|*&"],
     )
+
+
+TINY = ["--card=0", "--data.size=[32,32]", "--data.frames=3", "--data.workers=0", "--data.clips=4", "--samples.clips=1"]
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small run, with a checkpoint of either of its two steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("run"))
+        cli = main([*TINY, "--model.steps=2", "--checkpoints.every=1", "--name=framewise"])
+        assert cli.folder is not None
+        return cli.folder.absolute()
+
+
+@pytest.fixture(scope="session")
+def lpips(tmp_path_factory: pytest.TempPathFactory) -> LPIPS:
+    """Of random weights."""
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.pth"
+    torch.manual_seed(0)
+    torch.save(squeezenet1_1().state_dict(), path)
+    return LPIPS("squeeze", path)

@@ -32,21 +32,21 @@ def test_scenes_are_in_motion_with_exact_flow_and_noise() -> None:
     assert [clip.number for clip in judged] == [0, 1, 2]
     assert [clip.name for clip in judged] == ["chelsea", "rocket", "chelsea (2)"]
     for clip in judged:
-        assert clip.content.frames.shape == (1, 4, 3, *SIZE)
-        assert clip.content.flow.shape == (1, 3, 2, *SIZE)
-        assert clip.content.frames.abs().max() <= 1
-        assert 0 < warping_error(clip.content.frames, clip.content.flow, clip.content.visible) < 0.002
+        assert clip.content.shape == (1, 4, 3, *SIZE)
+        assert clip.motion[0].shape == (1, 3, 2, *SIZE)
+        assert clip.content.abs().max() <= 1
+        assert 0 < warping_error(clip.content, *clip.motion) < 0.002
 
 
 def test_the_style_is_under_the_same_camera() -> None:
     for clip in clips():
-        torch.testing.assert_close(clip.content.flow, clip.style.flow, rtol=0, atol=1e-3)
-        assert not torch.equal(clip.content.frames, clip.style.frames)
+        torch.testing.assert_close(clip.motion[0], clip.style.flow, rtol=0, atol=1e-3)
+        assert not torch.equal(clip.content, clip.style.frames)
 
 
 def test_it_is_the_same_every_time_and_noise_differs() -> None:
     once, again = list(clips()), list(clips())
-    assert all(torch.equal(a.content.frames, b.content.frames) for a, b in zip(once, again, strict=True))
+    assert all(torch.equal(a.content, b.content) for a, b in zip(once, again, strict=True))
     assert all(torch.equal(a.style.frames, b.style.frames) for a, b in zip(once, again, strict=True))
 
 
@@ -73,7 +73,7 @@ def test_videos_have_their_flow_estimated(tmp_path: Path, clip: object) -> None:
     assert not found.exact
     judged: list[Judged] = list(found)
     assert [one.name for one in judged] == ["in.mp4 from frame 0", "in.mp4 from frame 4"]
-    assert judged[0].content.flow.shape == (1, 3, 2, *SIZE)
+    assert judged[0].motion[0].shape == (1, 3, 2, *SIZE)
 
 
 @pytest.mark.shared
@@ -82,8 +82,8 @@ def test_real_sequences(shared: Path) -> None:
     assert [len(one) for one in both] == [5, 18]
     first = next(iter(both[0]))
     assert first.name == "00002/0004"
-    assert first.content.frames.shape == (1, 7, 3, 256, 448)
-    assert len(next(iter(clips(str(shared / "vimeo_triplet"), frames=None))).content.frames[0]) == 3
+    assert first.content.shape == (1, 7, 3, 256, 448)
+    assert len(next(iter(clips(str(shared / "vimeo_triplet"), frames=None))).content[0]) == 3
 
 
 def test_some_clips_are_spread_over_all(tmp_path: Path) -> None:

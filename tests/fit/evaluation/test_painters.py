@@ -5,31 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from fit.cli import main
 from fit.evaluation.painters import controls, framewise, from_checkpoint, networks, run_of
 from lightning_modules.checkpoint_file import CheckpointError
 
-TINY = [
-    "--data.size",
-    "[32,32]",
-    "--data.frames",
-    "3",
-    "--data.workers",
-    "0",
-    "--data.clips",
-    "4",
-]
 FRAMES = torch.rand(2, 3, 37, 45, generator=torch.Generator().manual_seed(0)) * 2 - 1
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        cli = main([*TINY, "--model.steps", "2", "--checkpoints.every", "1", "--name", "framewise"])
-        assert cli.folder is not None
-        return cli.folder.absolute()
 
 
 def by_name(styles: list[torch.Tensor]) -> dict[str, Callable[[torch.Tensor], torch.Tensor]]:

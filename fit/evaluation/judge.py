@@ -1,0 +1,120 @@
+"""The metrics of one painter, and what the table says about each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from fit.evaluation.card import Estimate
+from fit.evaluation.clips import Judged
+from lightning_modules.losses.perceptual import FeatureExtractor
+from lightning_modules.metrics.base import ClipMetric
+from lightning_modules.metrics.degenerate import Degenerate
+from lightning_modules.metrics.extractor import RandomFeatures, channels
+from lightning_modules.metrics.kernel_distance import KernelDistance, pooled
+from lightning_modules.metrics.lpips import LPIPS, LearnedSimilarity
+from lightning_modules.metrics.similarity import PSNR, SSIM
+from lightning_modules.metrics.style_distance import GramDistance
+from lightning_modules.metrics.temporal_flow import TemporalFlow
+from lightning_modules.metrics.temporal_lpips import TemporalLPIPS
+from lightning_modules.metrics.warping_error import FlickerRatio, WarpingError
+
+STYLE_FRAMES = 2  # of each clip, its first and its last, that are compared with the style
+RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the metrics work with.
+
+    Args:
+        extractor: of deep features.
+        lpips: of perceptual distances; None leaves out what needs them.
+        gap: frames between those compared over the longer time; 1 leaves that out.
+        exact: whether the motion of content and style is known and the same.
+        resamples: of the intervals.
+    """
+
+    extractor: RandomFeatures | FeatureExtractor
+    lpips: LPIPS | None = None
+    gap: int = 5
+    exact: bool = True
+    resamples: int = RESAMPLES
+
+
+class Judge:
+    """Takes a painter's clips one after the other.
+
+    Args:
+        tools: shared by all painters of a table.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        self.tools, options = tools, {"resamples": tools.resamples}
+        self.metrics: dict[str, ClipMetric] = {
+            "style": GramDistance(channels(tools.extractor), **options),
+            "flicker_ratio": FlickerRatio(**options),
+            "warping_error": WarpingError(**options),
+            "temporal_flow": TemporalFlow(**options),
+            "ssim": SSIM(**options),
+            "cycle_psnr": PSNR(**options),
+            "cycle_ssim": SSIM(**options),
+        }
+        if tools.gap > 1:
+            self.metrics["long_flicker_ratio"] = FlickerRatio(gap=tools.gap, **options)
+        if tools.exact:
+            self.metrics["added_flicker"] = FlickerRatio(**options)
+        if tools.lpips:
+            self.metrics["temporal_lpips"] = TemporalLPIPS(tools.lpips, **options)
+            self.metrics["lpips"] = LearnedSimilarity(tools.lpips, **options)
+        self.kernel = KernelDistance(channels(tools.extractor), tools.resamples)
+        self.guards = Degenerate()
+
+    def take_style(self, features: Sequence[Tensor]) -> None:
+        """Pictures of the style, as the extractor sees them."""
+        self.metrics["style"].update(features, real=True)
+        self.kernel.update(pooled(features), real=True)
+
+    def see(self, output: Tensor, clip: Judged, cycled: Tensor | None = None) -> dict[str, float]:
+        """Take a clip.
+
+        Args:
+            output: ``(1, T, 3, H, W)`` in [-1, 1], the painted content.
+            clip: that was painted.
+            cycled: the output painted back, if the painter can.
+
+        Returns:
+            What the metrics are for this clip alone, where they mean anything.
+        """
+        content, motion, numbers = clip.content, clip.motion, [clip.number]
+        features = self.tools.extractor(output[0, :: max(1, output.shape[1] - 1)][:STYLE_FRAMES])
+        arguments: dict[str, tuple[Any, ...]] = {
+            "style": (features, False, numbers * len(features[0])),
+            "flicker_ratio": (output, content, *motion, numbers),
+            "long_flicker_ratio": (output, content, *clip.far, numbers),
+            "added_flicker": (output, clip.style.frames, *motion, numbers, clip.style.flow, clip.style.visible),
+            "warping_error": (output, *motion, numbers),
+            "temporal_flow": (output, content, numbers),
+            "temporal_lpips": (output, content, numbers),
+            "ssim": (output, content, numbers),
+            "lpips": (output, content, numbers),
+        }
+        if cycled is not None:
+            arguments |= dict.fromkeys(("cycle_psnr", "cycle_ssim"), (cycled, content, numbers))
+        self.kernel.update(pooled(features), False, numbers * len(features[0]))
+        self.guards.update(output, content, *motion, numbers)
+        return {key: alone(self.metrics[key], *given) for key, given in arguments.items() if key in self.metrics}
+
+    def estimates(self) -> dict[str, Estimate]:
+        """The metrics over all clips so far, where they mean anything."""
+        metrics = self.metrics | {"kernel": self.kernel}
+        seen = {key: metric for key, metric in metrics.items() if metric.update_called}
+        return {key: Estimate(float(metric.compute()), *metric.interval()) for key, metric in seen.items()}
+
+
+def alone(metric: ClipMetric, *arguments: Any) -> float:
+    """Update a metric; what it is for these arguments alone."""
+    before = metric.sums[0].clone()
+    metric.update(*arguments)
+    return float(metric.value(metric.sums[0] - before))

@@ -1,0 +1,26 @@
+"""What style a run was trained on, from its configuration."""
+
+from pathlib import Path
+
+import yaml
+
+from datamodules.paintings import PALETTES
+from fit.evaluation.clips import Look
+
+
+def look_of(run: Path | None) -> Look:
+    """The style of a run, or this project's own paintings where no run says anything else.
+
+    Args:
+        run: its folder, with ``config.yaml``.
+    """
+    if run is None or not (run / "config.yaml").exists():
+        return Look()
+    data = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")).get("data", {})
+    options, name = data.get("init_args", {}), data.get("class_path", "")
+    if options.get("style"):
+        return Look(Path(options["style"]).expanduser())
+    if not name.endswith(".MovingScenes"):
+        return Look()
+    palette = options.get("palette", "night")
+    return Look(None, tuple(PALETTES) if palette == "all" else (palette,), int(options.get("seed", 0)))

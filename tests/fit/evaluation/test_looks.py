@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from fit.evaluation.clips import Look
+from fit.evaluation.looks import look_of
+
+MOVING = "data: {class_path: datamodules.moving_scenes.MovingScenes, init_args: {palette: %s, seed: 3}}"
+
+
+@pytest.mark.parametrize(
+    ("config", "look"),
+    [
+        (MOVING % "wheat", Look(None, ("wheat",), 3)),
+        (MOVING % "all", Look(None, ("night", "wheat", "dusk"), 3)),
+        ("data: {class_path: X.VideoFolder, init_args: {root: a, style: their/paintings}}", Look(Path("their/paintings"))),
+        ("data: {class_path: mine.Other, init_args: {}}", Look()),
+        ("{}", Look()),
+    ],
+)
+def test_is_what_the_run_was_trained_on(config: str, look: Look, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(config)
+    assert look_of(tmp_path) == look
+
+
+def test_without_a_run_it_is_the_own_paintings(tmp_path: Path) -> None:
+    assert look_of(None) == look_of(tmp_path) == Look()
