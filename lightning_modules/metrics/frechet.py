@@ -39,7 +39,8 @@ class Inception(Frozen):
         path = Path(weights or Path(torch.hub.get_dir()) / "checkpoints" / FIDELITY_URL.rsplit("/", 1)[-1])
         read_weights(None, path)  # refuses what is no plain state dict: torch-fidelity itself would run what it holds
         try:
-            self.network = NoTrainInceptionV3("inception-v3-compat", [str(FEATURES)], str(path))
+            # Resized as the published network does; torchmetrics' own way gives features that differ in the hundredths.
+            self.network = NoTrainInceptionV3("inception-v3-compat", [str(FEATURES)], str(path), antialias=False)
         except RuntimeError as error:
             raise ValueError(f"{path}: expected {FIDELITY_URL}, got the weights of something else; download it") from error
         self.freeze()

@@ -62,7 +62,9 @@ def test_the_art_network_is_torchvisions_on_values_from_0_to_1(art_weights: Path
     found = ArtInception(art_weights)(frames)
     assert found.shape == (2, 2048)
     with torch.no_grad():
-        torch.testing.assert_close(found, network((frames[0] + 1) / 2))
+        expected = network((frames[0] + 1) / 2)
+    size = expected.abs().max()  # small in a random network
+    torch.testing.assert_close(found / size, expected / size, atol=1e-4, rtol=1e-4)
 
 
 def test_without_weights_there_is_a_reason_and_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,4 +107,5 @@ def test_the_network_of_fid_sees_8_bits(tmp_path: Path) -> None:
     assert not isinstance(found, str)
     levels = ((frames.double().numpy() + 1) * 127.5).round().astype(np.uint8)
     (expected,) = network(torch.from_numpy(levels))
-    torch.testing.assert_close(found(frames), expected, atol=1e-5, rtol=1e-4)
+    size = expected.abs().max()  # small in a random network
+    torch.testing.assert_close(found(frames) / size, expected / size, atol=1e-4, rtol=1e-4)
