@@ -68,6 +68,8 @@ def _add_judges(group: Group) -> None:
         help="network of the perceptual distances; auto: alex if torch has its weights already, else none",
     )
     group.add_argument("--lpips-weights", type=Path, metavar="FILE", help="of this network (torchvision's)")
+    group.add_argument("--inception-weights", type=Path, metavar="FILE", help="of FID and KID (torch-fidelity's, if cached)")
+    group.add_argument("--art-inception-weights", type=Path, metavar="FILE", help="of ArtFID, which needs --lpips alex, too")
     group.add_argument("--flow", default="dis", choices=("dis", "raft"), help="what estimates the motion of videos (dis)")
     group.add_argument("--flow-weights", type=Path, metavar="FILE", help="of raft (torchvision's)")
     group.add_argument("--device", metavar="NAME", help="to paint on: cpu, cuda, ... (a GPU where there is one)")

@@ -1,7 +1,7 @@
 """The columns of the table of a card: what each metric is called, which direction is good, and what it says."""
 
 from fit.evaluation.card import Column
-from fit.evaluation.judge import Tools
+from fit.evaluation.tools import Tools
 
 
 def columns(tools: Tools, cycle: bool) -> list[Column]:
@@ -17,6 +17,8 @@ def columns(tools: Tools, cycle: bool) -> list[Column]:
     left_out |= set() if tools.lpips else {"temporal_lpips", "lpips"}
     left_out |= set() if tools.exact else {"added_flicker"}
     left_out |= set() if tools.gap > 1 else {"long_flicker_ratio"}
+    left_out |= set() if tools.inception else {"fid", "kid"}
+    left_out |= set() if tools.art and tools.published_lpips else {"art_fid"}
     return [column for column in every if column.key not in left_out]
 
 
@@ -25,6 +27,15 @@ def style(features: str) -> list[Column]:
     return [
         Column("style", "style distance", "lower", f"Gram distance to the style in {features}; 0 is the style itself"),
         Column("kernel", "MMD", "lower", f"squared maximum mean discrepancy to the style, cubic kernel, in {features}", 4),
+        Column("fid", "FID", "lower", "Frechet distance to the style (Heusel et al. 2017); high with few pictures", 1),
+        Column("kid", "KID", "lower", "kernel distance to the style in the same features (Binkowski et al. 2018)", 4),
+        Column(
+            "art_fid",
+            "ArtFID",
+            "lower",
+            "(1 + LPIPS to the input) (1 + FID in art-trained features) (Wright and Ommer 2022)",
+            2,
+        ),
     ]
 
 

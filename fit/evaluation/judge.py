@@ -1,19 +1,18 @@
 """The metrics of one painter, and what the table says about each."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from fit.evaluation.card import Estimate
 from fit.evaluation.clips import Judged
-from lightning_modules.losses.perceptual import FeatureExtractor
+from fit.evaluation.published import Published
+from fit.evaluation.tools import Seen, Tools
 from lightning_modules.metrics.base import ClipMetric
 from lightning_modules.metrics.degenerate import Degenerate
-from lightning_modules.metrics.extractor import RandomFeatures, channels
+from lightning_modules.metrics.extractor import channels
 from lightning_modules.metrics.kernel_distance import KernelDistance, pooled
-from lightning_modules.metrics.lpips import LPIPS, LearnedSimilarity
+from lightning_modules.metrics.lpips import LearnedSimilarity
 from lightning_modules.metrics.similarity import PSNR, SSIM
 from lightning_modules.metrics.style_distance import GramDistance
 from lightning_modules.metrics.temporal_flow import TemporalFlow
@@ -21,26 +20,6 @@ from lightning_modules.metrics.temporal_lpips import TemporalLPIPS
 from lightning_modules.metrics.warping_error import FlickerRatio, WarpingError
 
 STYLE_FRAMES = 2  # of each clip, its first and its last, that are compared with the style
-RESAMPLES = 200
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What the metrics work with.
-
-    Args:
-        extractor: of deep features.
-        lpips: of perceptual distances; None leaves out what needs them.
-        gap: frames between those compared over the longer time; 1 leaves that out.
-        exact: whether the motion of content and style is known and the same.
-        resamples: of the intervals.
-    """
-
-    extractor: RandomFeatures | FeatureExtractor
-    lpips: LPIPS | None = None
-    gap: int = 5
-    exact: bool = True
-    resamples: int = RESAMPLES
 
 
 class Judge:
@@ -69,12 +48,13 @@ class Judge:
             self.metrics["temporal_lpips"] = TemporalLPIPS(tools.lpips, **options)
             self.metrics["lpips"] = LearnedSimilarity(tools.lpips, **options)
         self.kernel = KernelDistance(channels(tools.extractor), tools.resamples)
-        self.guards = Degenerate()
+        self.published, self.guards = Published(tools), Degenerate()
 
-    def take_style(self, features: Sequence[Tensor]) -> None:
-        """Pictures of the style, as the extractor sees them."""
-        self.metrics["style"].update(features, real=True)
-        self.kernel.update(pooled(features), real=True)
+    def take_style(self, seen: Seen) -> None:
+        """Pictures of the style, as the networks see them."""
+        self.metrics["style"].update(seen.deep, real=True)
+        self.kernel.update(pooled(seen.deep), real=True)
+        self.published.update(seen, real=True)
 
     def see(self, output: Tensor, clip: Judged, cycled: Tensor | None = None) -> dict[str, float]:
         """Take a clip.
@@ -88,9 +68,10 @@ class Judge:
             What the metrics are for this clip alone, where they mean anything.
         """
         content, motion, numbers = clip.content, clip.motion, [clip.number]
-        features = self.tools.extractor(output[0, :: max(1, output.shape[1] - 1)][:STYLE_FRAMES])
+        seen = self.tools.see(output[0, :: max(1, output.shape[1] - 1)][:STYLE_FRAMES])
+        named = numbers * len(seen.deep[0])
         arguments: dict[str, tuple[Any, ...]] = {
-            "style": (features, False, numbers * len(features[0])),
+            "style": (seen.deep, False, named),
             "flicker_ratio": (output, content, *motion, numbers),
             "long_flicker_ratio": (output, content, *clip.far, numbers),
             "added_flicker": (output, clip.style.frames, *motion, numbers, clip.style.flow, clip.style.visible),
@@ -102,7 +83,8 @@ class Judge:
         }
         if cycled is not None:
             arguments |= dict.fromkeys(("cycle_psnr", "cycle_ssim"), (cycled, content, numbers))
-        self.kernel.update(pooled(features), False, numbers * len(features[0]))
+        self.kernel.update(pooled(seen.deep), False, named)
+        self.published.update(seen, False, named)
         self.guards.update(output, content, *motion, numbers)
         return {key: alone(self.metrics[key], *given) for key, given in arguments.items() if key in self.metrics}
 
@@ -110,7 +92,8 @@ class Judge:
         """The metrics over all clips so far, where they mean anything."""
         metrics = self.metrics | {"kernel": self.kernel}
         seen = {key: metric for key, metric in metrics.items() if metric.update_called}
-        return {key: Estimate(float(metric.compute()), *metric.interval()) for key, metric in seen.items()}
+        found = {key: Estimate(float(metric.compute()), *metric.interval()) for key, metric in seen.items()}
+        return found | self.published.estimates(found["lpips"].value if self.tools.published_lpips else None)
 
 
 def alone(metric: ClipMetric, *arguments: Any) -> float:

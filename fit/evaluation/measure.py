@@ -8,10 +8,11 @@ from torch import Tensor
 
 from fit.evaluation.card import Card, Column, Fact, Row
 from fit.evaluation.clips import Judged, JudgedClips
-from fit.evaluation.judge import Judge, Tools
+from fit.evaluation.judge import Judge
 from fit.evaluation.media import contact_sheet, error_maps, film
 from fit.evaluation.painters import Painter
 from fit.evaluation.pareto import front
+from fit.evaluation.tools import Tools
 from lightning_modules.metrics.maps import error_map
 from lightning_modules.metrics.warping_error import pair_warping_errors
 
@@ -63,9 +64,9 @@ def judge_all(
     seats = [Seat(painter, tools) for painter in painters]
     with torch.inference_mode():
         for picture in clips.styles():
-            features = tools.extractor(picture)
+            seen = tools.see(picture)
             for seat in seats:
-                seat.judge.take_style(features)
+                seat.judge.take_style(seen)
         for clip in clips:
             for seat in seats:
                 seat.see(clip, device)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torchvision.models import AlexNet_Weights
@@ -15,19 +15,21 @@ from fit.evaluation.card import Card, Fact
 from fit.evaluation.clips import NOISE, Look, judged_clips
 from fit.evaluation.columns import columns
 from fit.evaluation.cost import SIZES, facts, measure, parameters
-from fit.evaluation.judge import Tools
 from fit.evaluation.looks import look_of
 from fit.evaluation.measure import judge_all, to_card
 from fit.evaluation.painters import Painter, controls, framewise, from_checkpoint, networks, run_of
+from fit.evaluation.tools import Tools
 from fit.folder import new_folder
 from fit.hardware import place, usable
 from lightning_modules.flow import DISFlow, FlowEstimator, RAFTFlow
 from lightning_modules.metrics.extractor import Kind
 from lightning_modules.metrics.extractor import extractor as features
+from lightning_modules.metrics.frechet import ArtInception, Inception, art_inception, inception
 from lightning_modules.metrics.lpips import LPIPS
 from lightning_modules.ops.pretrained import in_cache
 
 FEW = 8  # clips
+Network = TypeVar("Network", Inception, ArtInception)
 LpipsKind = Literal["auto", "none", "alex", "vgg", "squeeze"]
 
 
@@ -38,8 +40,10 @@ class Session:
         names: of the networks, see ``painters.networks``.
         data: what to judge on, see ``clips.judged_clips``, as are ``clips``, ``frames``, ``size`` and ``split``.
         style: folder of the style; None: what the first network was trained on.
-        extractor_kind: of deep features, with ``extractor_weights``.
+        extractor: of deep features, with ``extractor_weights``.
         lpips: network of the perceptual distances, with ``lpips_weights``.
+        inception_weights: of the network of FID and KID; None: those in torch's cache, if they are there.
+        art_inception_weights: of the network of ArtFID.
         flow: estimator of the motion of videos, with ``flow_weights``.
         device: to paint on; None: a GPU where there is one.
         speed: sizes at which the networks are timed.
@@ -61,6 +65,8 @@ class Session:
         extractor_weights: str | Path | None = None,
         lpips: LpipsKind = "auto",
         lpips_weights: str | Path | None = None,
+        inception_weights: str | Path | None = None,
+        art_inception_weights: str | Path | None = None,
         flow: Literal["dis", "raft"] = "dis",
         flow_weights: str | Path | None = None,
         device: str | None = None,
@@ -74,8 +80,24 @@ class Session:
         self.flow = "DIS" if flow == "dis" else "RAFT"
         estimator: FlowEstimator = DISFlow() if flow == "dis" else RAFTFlow(weights=flow_weights)
         self.clips = judged_clips(data, self.look, clips, estimator, size, frames, split)
-        judges = features(extractor, extractor_weights), perceptual(lpips, lpips_weights)
-        self.tools = Tools(*judges, gap=self.clips.gap, exact=self.clips.exact)
+        self.missing: list[str] = []
+        self.tools = Tools(
+            features(extractor, extractor_weights),
+            perceptual(lpips, lpips_weights),
+            self._network(inception(inception_weights), inception_weights),
+            self._network(art_inception(art_inception_weights), art_inception_weights),
+            gap=self.clips.gap,
+            exact=self.clips.exact,
+        )
+
+    def _network(self, found: Network | str, asked: object) -> Network | None:
+        """A network, or None with the reason noted; one that was asked for must be there."""
+        if not isinstance(found, str):
+            return found
+        if asked:
+            raise ValueError(found)
+        self.missing.append(found)
+        return None
 
     def folder(self) -> Path:
         """Where the card goes if nobody says: into the folder of the run if all networks are of one, else a new one."""

@@ -1,7 +1,8 @@
 import pytest
 
 from fit.evaluation.columns import columns
-from fit.evaluation.judge import Judge, Tools
+from fit.evaluation.judge import Judge
+from fit.evaluation.tools import Tools
 from lightning_modules.metrics.extractor import RandomFeatures
 from lightning_modules.metrics.lpips import LPIPS
 

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from datamodules.batch import Clips
 from fit.evaluation.clips import Judged
-from fit.evaluation.judge import Judge, Tools
+from fit.evaluation.judge import Judge
+from fit.evaluation.tools import Tools
 from lightning_modules.metrics.extractor import RandomFeatures
 from lightning_modules.metrics.lpips import LPIPS
 from lightning_modules.metrics.style_distance import gram_distance, mean_grams
@@ -31,7 +32,7 @@ def clip(number: int, frames: int = 4, side: int = 40) -> Judged:
 def judged(paint: object, clips: int = 3, **options: object) -> tuple[Judge, list[dict[str, float]]]:
     judge = Judge(Tools(FEATURES, gap=3, **{"resamples": 20, **options}))
     for number in range(clips):
-        judge.take_style(FEATURES(clip(number).style.frames[0]))
+        judge.take_style(judge.tools.see(clip(number).style.frames[0]))
     return judge, [judge.see(paint(clip(number).content), clip(number)) for number in range(clips)]
 
 

@@ -8,9 +8,9 @@ from PIL import Image
 from fit.evaluation.card import Card
 from fit.evaluation.clips import JudgedClips, Look, judged_clips
 from fit.evaluation.columns import columns
-from fit.evaluation.judge import Tools
 from fit.evaluation.measure import SHOWN, Seat, judge_all, to_card
 from fit.evaluation.painters import Painter, controls
+from fit.evaluation.tools import Tools
 from lightning_modules.flow import DISFlow
 from lightning_modules.metrics.extractor import RandomFeatures
 from lightning_modules.metrics.warping_error import pair_warping_errors
