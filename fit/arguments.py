@@ -29,3 +29,11 @@ def at_least(least: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def size(text: str) -> tuple[int, int]:
+    """HEIGHTxWIDTH."""
+    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, such as 256x448, got {text}")
+    return int(found[1]), int(found[2])

@@ -2,14 +2,17 @@
 
 ``python -m fit.bench step``: a training step. ``python -m fit.bench options``: what precision, compiling and checkpointing
 do to it. ``python -m fit.bench layout``: the networks channels-last. ``python -m fit.bench data``: reading, packing, loading.
+``python -m fit.bench metrics``: the metrics of an evaluation.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from fit.arguments import Parser, at_least
+from fit.arguments import size as height_and_width
 from fit.bench_data import data
 from fit.bench_layout import layout
+from fit.bench_metrics import metrics
 from fit.bench_options import options
 from fit.bench_step import step
 from fit.cli import quiet
@@ -44,6 +47,11 @@ def parser() -> Parser:
     two.add_argument("--rounds", default=5, type=at_least(1), metavar="N", help="times each reader reads them, in turn (5)")
     two.add_argument("--steps", default=60, type=at_least(2), metavar="N", help="batches of 4 for each test of the loader (60)")
     two.set_defaults(run=data)
+    three = commands.add_parser("metrics", allow_abbrev=False, help="the metrics of an evaluation")
+    three.add_argument("--size", default=(256, 448), type=height_and_width, metavar="HxW", help="of the frames (256x448)")
+    three.add_argument("--clips", default=4, type=at_least(1), metavar="N", help="clips to judge (4)")
+    three.add_argument("--repeats", default=3, type=at_least(1), metavar="N", help="times each is judged (3)")
+    three.set_defaults(run=metrics)
     return made
 
 

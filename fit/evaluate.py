@@ -5,13 +5,12 @@ clips, with intervals over clips, and beside what a grey, a blurred or a tinted 
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from fit.arguments import Parser, at_least
+from fit.arguments import Parser, at_least, size
 from fit.evaluation.card import Card
 from fit.evaluation.console import table
 from fit.evaluation.cost import SIZES
@@ -122,14 +121,6 @@ def evaluate(networks: Sequence[str | Path], out: str | Path | None = None, **op
     print(table(card))
     print(f"Card: {folder / 'card.html'} (and card.md, card.json)")
     return card
-
-
-def size(text: str) -> tuple[int, int]:
-    """HEIGHTxWIDTH."""
-    found = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, such as 256x448, got {text}")
-    return int(found[1]), int(found[2])
 
 
 def sizes(text: str) -> tuple[tuple[int, int], ...]:

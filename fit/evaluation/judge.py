@@ -8,7 +8,7 @@ from fit.evaluation.card import Estimate
 from fit.evaluation.clips import Judged
 from fit.evaluation.published import Published
 from fit.evaluation.tools import Seen, Tools
-from lightning_modules.metrics.base import ClipMetric
+from lightning_modules.metrics.base import ClipMetric, interval_of
 from lightning_modules.metrics.degenerate import Degenerate
 from lightning_modules.metrics.extractor import channels
 from lightning_modules.metrics.kernel_distance import KernelDistance, pooled
@@ -19,7 +19,7 @@ from lightning_modules.metrics.temporal_flow import TemporalFlow
 from lightning_modules.metrics.temporal_lpips import TemporalLPIPS
 from lightning_modules.metrics.warping_error import FlickerRatio, WarpingError
 
-STYLE_FRAMES = 2  # of each clip, its first and its last, that are compared with the style
+GUARDED = 3  # frames of each clip that are looked at for cheats, of which there is no need to be exact
 
 
 class Judge:
@@ -34,7 +34,6 @@ class Judge:
         self.metrics: dict[str, ClipMetric] = {
             "style": GramDistance(channels(tools.extractor), **options),
             "flicker_ratio": FlickerRatio(**options),
-            "warping_error": WarpingError(**options),
             "temporal_flow": TemporalFlow(**options),
             "ssim": SSIM(**options),
             "cycle_psnr": PSNR(**options),
@@ -68,14 +67,12 @@ class Judge:
             What the metrics are for this clip alone, where they mean anything.
         """
         content, motion, numbers = clip.content, clip.motion, [clip.number]
-        seen = self.tools.see(output[0, :: max(1, output.shape[1] - 1)][:STYLE_FRAMES])
-        named = numbers * len(seen.deep[0])
+        seen = self.tools.see(output[:, output.shape[1] // 2])  # as a picture of the style is one, too
         arguments: dict[str, tuple[Any, ...]] = {
-            "style": (seen.deep, False, named),
+            "style": (seen.deep, False, numbers),
             "flicker_ratio": (output, content, *motion, numbers),
             "long_flicker_ratio": (output, content, *clip.far, numbers),
             "added_flicker": (output, clip.style.frames, *motion, numbers, clip.style.flow, clip.style.visible),
-            "warping_error": (output, *motion, numbers),
             "temporal_flow": (output, content, numbers),
             "temporal_lpips": (output, content, numbers),
             "ssim": (output, content, numbers),
@@ -83,9 +80,10 @@ class Judge:
         }
         if cycled is not None:
             arguments |= dict.fromkeys(("cycle_psnr", "cycle_ssim"), (cycled, content, numbers))
-        self.kernel.update(pooled(seen.deep), False, named)
-        self.published.update(seen, False, named)
-        self.guards.update(output, content, *motion, numbers)
+        self.kernel.update(pooled(seen.deep), False, numbers)
+        self.published.update(seen, False, numbers)
+        flow, visible = (part[:, : GUARDED - 1] for part in motion)
+        self.guards.update(output[:, :GUARDED], content[:, :GUARDED], flow, visible, numbers)
         return {key: alone(self.metrics[key], *given) for key, given in arguments.items() if key in self.metrics}
 
     def estimates(self) -> dict[str, Estimate]:
@@ -93,6 +91,8 @@ class Judge:
         metrics = self.metrics | {"kernel": self.kernel}
         seen = {key: metric for key, metric in metrics.items() if metric.update_called}
         found = {key: Estimate(float(metric.compute()), *metric.interval()) for key, metric in seen.items()}
+        errors = WarpingError().value(self.metrics["flicker_ratio"].sums)  # which begin with these
+        found["warping_error"] = Estimate(float(errors[0]), *interval_of(errors[1:]))
         return found | self.published.estimates(found["lpips"].value if self.tools.published_lpips else None)
 
 

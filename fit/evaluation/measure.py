@@ -35,8 +35,9 @@ class Seat:
         painted = self.painter.paint(frames)
         cycled = self.painter.back(painted)[None].cpu() if self.painter.back else None
         output = painted[None].cpu()
-        self.clips.append(self.judge.see(output, clip, cycled))
         self.errors.append(pair_warping_errors(output, *clip.motion)[0])
+        alone = {"warping_error": float(self.errors[-1].nanmean())}
+        self.clips.append(self.judge.see(output, clip, cycled) | alone)
         if len(self.shown) < SHOWN:
             self.shown.append(output[0])
             self.maps.append(error_map(output, *clip.motion)[0])

@@ -78,7 +78,7 @@ class Session:
         self.runs = [run for run in runs if run]
         self.look = Look(Path(style)) if style else look_of(self.runs[0] if self.runs else None)
         self.flow = "DIS" if flow == "dis" else "RAFT"
-        estimator: FlowEstimator = DISFlow() if flow == "dis" else RAFTFlow(weights=flow_weights)
+        estimator: FlowEstimator = DISFlow("quick") if flow == "dis" else RAFTFlow(weights=flow_weights)
         self.clips = judged_clips(data, self.look, clips, estimator, size, frames, split)
         self.missing: list[str] = []
         self.tools = Tools(

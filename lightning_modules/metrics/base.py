@@ -76,7 +76,7 @@ def poisson_weights(seed: int, numbers: list[int], resamples: int) -> Tensor:
     return torch.from_numpy(np.stack(draws)).double()
 
 
-def interval_of(values: Tensor, level: float) -> tuple[float, float]:
+def interval_of(values: Tensor, level: float = 0.95) -> tuple[float, float]:
     """Quantiles of the resamples' values that leave out (1 - level) / 2 on each side; NaN without any."""
     if not values.isfinite().any():
         return float("nan"), float("nan")

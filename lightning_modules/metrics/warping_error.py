@@ -124,6 +124,7 @@ class WarpingError(ClipMetric):
         self.add(_error_sums(frames, flow, visible, self.gap), numbers)
 
     def value(self, sums: Tensor) -> Tensor:
+        """Also of the sums of a ``FlickerRatio``, which begin with those of its output."""
         return sums[..., 0] / sums[..., 1]
 
 

@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from fit.arguments import Parser, at_least
+from fit.arguments import Parser, at_least, size
 
 
 @pytest.fixture
@@ -32,3 +32,10 @@ def test_at_least_refuses_less(parser: Parser, text: str, capsys: pytest.Capture
 
 def test_at_least_takes_the_bound(parser: Parser) -> None:
     assert parser.parse_args(["--count", "2"]) == argparse.Namespace(count=2)
+
+
+def test_a_size_is_height_and_width() -> None:
+    assert size("256x448") == (256, 448)
+    for text in ("256", "0x4", "4x", "axb"):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"expected HEIGHTxWIDTH, such as 256x448, got {text}"):
+            size(text)

@@ -13,7 +13,7 @@ def keys(cycle: bool = True, **options: object) -> list[str]:
 
 def test_every_metric_has_a_column_and_every_column_a_metric() -> None:
     tools = Tools(RandomFeatures())
-    assert {column.key for column in columns(tools, True)} == {*Judge(tools).metrics, "kernel"}
+    assert {column.key for column in columns(tools, True)} == {*Judge(tools).metrics, "kernel", "warping_error"}
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,10 @@ def test_the_input_has_a_ratio_of_one_and_the_cheats_their_flags(card: tuple[Car
 
 def test_flicker_over_time_is_the_mean_over_clips(card: tuple[Card, Path], clips: JudgedClips) -> None:
     errors = torch.stack([pair_warping_errors(clip.content, *clip.motion)[0] for clip in clips])
-    assert card[0].rows[0].over_time == pytest.approx(errors.mean(0).tolist())
+    row = card[0].rows[0]
+    assert row.over_time == pytest.approx(errors.mean(0).tolist())
+    assert [clip["warping_error"] for clip in row.clips] == pytest.approx(errors.mean(1).tolist())
+    assert row.values["warping_error"].value == pytest.approx(float(errors.mean()))
 
 
 def test_only_the_cycle_of_those_that_have_one_is_judged(card: tuple[Card, Path]) -> None:
