@@ -34,7 +34,7 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     made.add_argument(
-        "networks", nargs="+", metavar="CHECKPOINT", help="a file, a run's folder, or module:function of your own"
+        "networks", nargs="+", metavar="CHECKPOINT", help="a file, a run's folder, or file.py:function of your own"
     )
     made.add_argument("--out", type=Path, metavar="DIR", help="where the card goes (card/ in the folder of the run)")
     _add_data(made.add_argument_group("what they are judged on"))

@@ -3,11 +3,13 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+
+from fit.evaluation.painters import from_python
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,6 +51,12 @@ def shared() -> Path:
 def browser() -> str | None:
     """The browser's command, for tests marked so."""
     return browser_found()
+
+
+@pytest.fixture(scope="session")
+def mosaic(shared: Path) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A published network that looks at one frame at a time."""
+    return from_python(f"{ROOT / 'tests' / 'framewise_network.py'}:mosaic").paint
 
 
 @pytest.fixture(autouse=True)

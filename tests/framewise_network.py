@@ -1,14 +1,17 @@
-"""A published frame-wise network to compare with: ``python -m fit.evaluate RUN tests.framewise_network:mosaic``.
+"""A published frame-wise network to compare with: ``python -m fit.evaluate RUN tests/framewise_network.py:mosaic``.
 
 The feed-forward network of Johnson et al. 2016 with instance norm and upsampling, by the layer table of pytorch/examples, with
 trained weights of its mosaic style from the folder of real test data. It sees one frame at a time, so it flickers.
 """
 
+import os
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.conftest import shared_folder
+SHARED = Path(os.environ.get("FIT_SHARED_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 
 TABLE = {  # name: channels in and out, kernel, stride, upsampling
     "conv1": (3, 32, 9, 1, 1), "conv2": (32, 64, 3, 2, 1), "conv3": (64, 128, 3, 2, 1),
@@ -57,6 +60,6 @@ class TransformerNet(nn.Module):
 def mosaic() -> TransformerNet:
     """With the published weights."""
     network = TransformerNet().eval()
-    weights = torch.load(shared_folder() / "weights" / "transformernet_mosaic_fp16.pth", weights_only=True)
+    weights = torch.load(SHARED / "weights" / "transformernet_mosaic_fp16.pth", weights_only=True)
     network.load_state_dict({key: value.float() for key, value in weights.items()})
     return network

@@ -5,7 +5,9 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import torch
@@ -72,8 +74,8 @@ def networks(names: Sequence[str], device: str) -> list[Painter]:
     """The networks a command line names, with names that differ.
 
     Args:
-        names: of checkpoint files, of run folders (their newest checkpoint), or ``module:function``, where the function makes a
-            painter out of nothing: for networks of others.
+        names: of checkpoint files, of run folders (their newest checkpoint), or ``module:function`` or
+            ``file.py:function``, where the function makes a painter out of nothing: for networks of others.
         device: to paint on.
 
     Raises:
@@ -123,24 +125,39 @@ def framewise() -> Path | None:
 
 
 def is_python(name: str) -> bool:
-    """Whether a name means ``module:function`` and not a file."""
-    return re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name) is not None and not Path(name).exists()
+    """Whether a name means a function in a module or in a Python file, and not a checkpoint."""
+    return re.fullmatch(r"([A-Za-z_][\w.]*|.+\.py):[A-Za-z_]\w*", name) is not None and not Path(name).exists()
 
 
 def from_python(name: str) -> Painter:
-    """What ``module:function`` makes: a network or function that repaints frames, as ``Painter.paint`` does.
+    """What ``module:function`` or ``file.py:function`` makes: something that repaints frames, as ``Painter.paint`` does.
 
     Raises:
         ValueError: no such module or function, or nothing that can be called comes out.
     """
-    module, _, function = name.partition(":")
-    sys.path.insert(0, str(Path.cwd()))  # as python -m does, and the console scripts of others do not
+    where, _, function = name.rpartition(":")
     try:
-        paint = getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{name}: expected module:function of something that can be imported here, got {error}") from error
-    finally:
-        sys.path.pop(0)
+        paint = getattr(imported(where), function)()
+    except (ImportError, AttributeError, OSError) as error:
+        expected = "module:function or file.py:function of something that can be imported here"
+        raise ValueError(f"{name}: expected {expected}, got: {error}") from error
     if not callable(paint):
         raise ValueError(f"{name}: expected a function that returns a painter, got one that returns {type(paint).__name__}")
-    return Painter(name, "network", paint, network=paint if isinstance(paint, nn.Module) else None)
+    label = f"{Path(where).stem if where.endswith('.py') else where}:{function}"
+    return Painter(label, "network", paint, network=paint if isinstance(paint, nn.Module) else None)
+
+
+def imported(where: str) -> ModuleType:
+    """A module by its name, found from the working directory, too, or by its file."""
+    if where.endswith(".py"):
+        spec = spec_from_file_location(Path(where).stem, where)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{where} cannot be loaded")
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    sys.path.insert(0, str(Path.cwd()))  # as python -m does, and the console scripts of others do not
+    try:
+        return importlib.import_module(where)
+    finally:
+        sys.path.pop(0)

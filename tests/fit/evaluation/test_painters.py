@@ -72,11 +72,17 @@ def test_a_network_of_others_comes_from_python(tmp_path: Path) -> None:
     (tmp_path / "theirs.py").write_text(
         "from torch import nn\ndef make():\n    return nn.Conv2d(3, 3, 1)\nnothing = lambda: 7\n"
     )
-    (painter,) = networks(["theirs:make"], "cpu")
-    assert painter.name == "theirs:make"
-    assert isinstance(painter.network, nn.Conv2d)
-    assert painter.paint(FRAMES).shape == FRAMES.shape
-    for name, message in (("theirs:absent", "absent"), ("absent:make", "absent"), ("theirs:nothing", "returns int")):
+    for name in ("theirs:make", "theirs.py:make", f"{tmp_path / 'theirs.py'}:make"):
+        (painter,) = networks([name], "cpu")
+        assert painter.name == "theirs:make"
+        assert isinstance(painter.network, nn.Conv2d)
+        assert painter.paint(FRAMES).shape == FRAMES.shape
+    for name, message in (
+        ("theirs:absent", "absent"),
+        ("absent:make", "absent"),
+        ("no/absent.py:make", "absent"),
+        ("theirs:nothing", "returns int"),
+    ):
         with pytest.raises(ValueError, match=message):
             networks([name], "cpu")
 
