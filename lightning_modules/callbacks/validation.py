@@ -64,7 +64,7 @@ class Validation(Callback):
         values = self.judge(method, self.batch, trainer.global_rank, trainer.world_size)
         trainer.callback_metrics.update(values)
         for logger in trainer.loggers:
-            logger.log_metrics({**{name: float(v) for name, v in values.items()}, "step": float(self.seen)}, step=self.seen)
+            logger.log_metrics({name: float(value) for name, value in values.items()}, step=self.seen)
 
     def judge(self, method: StyleMethod, batch: ClipBatch, rank: int, ranks: int) -> dict[str, Tensor]:
         """The values over all clips, of which this device takes its share."""
