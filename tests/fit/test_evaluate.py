@@ -40,7 +40,7 @@ def test_the_command_writes_a_card_and_prints_its_table(run: Path, tmp_path: Pat
     assert str(tmp_path / "out" / "card.html") in said
     card = read_card(tmp_path / "out" / "card.json")
     assert card.data["clips"] == "2 of 3 frames, 40x56"
-    assert card.data["style"] == "own paintings (night)"
+    assert card.data["style"] == "own paintings (night; seed 0)"
     assert card.rows[-1].facts["parameters"] > 10_000
     assert "frames/s at 40x56" in card.rows[-1].facts
     assert any("random features" in note for note in card.notes)
