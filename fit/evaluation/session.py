@@ -21,6 +21,7 @@ from fit.evaluation.painters import Painter, controls, distinct, framewise, from
 from fit.evaluation.tools import Tools
 from fit.folder import new_folder
 from fit.hardware import place, usable
+from lightning_modules.checkpoint_file import CheckpointError
 from lightning_modules.flow import DISFlow, FlowEstimator, RAFTFlow
 from lightning_modules.metrics.extractor import Kind
 from lightning_modules.metrics.extractor import extractor as features
@@ -108,11 +109,18 @@ class Session:
 
     def painters(self) -> list[Painter]:
         """The input, controls, the newest frame-wise run, the networks; no two have one name."""
-        single = framewise()
-        known = [run.resolve() for run in self.runs]
-        beside = [] if single is None or single.resolve() in known else [from_checkpoint(single, self.device)]
-        cheats = controls(self.clips.styles())
-        return distinct([*cheats, *(replace(painter, kind="control") for painter in beside), *self.networks])
+        return distinct([*controls(self.clips.styles()), *self._single(), *self.networks])
+
+    def _single(self) -> list[Painter]:
+        """The newest frame-wise run, unless there is none or it is judged anyway; nobody asked for one that is damaged."""
+        run = framewise()
+        if run is None or run.resolve() in [known.resolve() for known in self.runs]:
+            return []
+        try:
+            return [replace(from_checkpoint(run, self.device), kind="control")]
+        except CheckpointError as error:
+            self.missing.append(f"no frame-wise control: {error}")
+            return []
 
     def judge(self, folder: Path) -> Card:
         """Paint, measure, and put pictures and films into a folder; the card that names them."""

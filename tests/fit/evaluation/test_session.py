@@ -28,6 +28,16 @@ def test_the_order_of_rows(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kinds(lone, lone)[4:] == [("lone step 1", "network"), ("lone step 1 (2)", "network")]
 
 
+def test_a_damaged_frame_wise_run_is_left_out_with_a_word(run: Path, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "runs" / "20300101-framewise" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    for name in ("step-000001.ckpt", "last.ckpt"):
+        (checkpoints / name).write_bytes(b"half")
+    session = Session([str(run)], **QUICK)
+    assert [painter.name for painter in session.painters()] == ["input", "mean colour", "blur", run.name]
+    assert any(note.startswith("no frame-wise control: ") and "framewise" in note for note in session.notes())
+
+
 def test_the_card_goes_into_the_folder_of_the_run(run: Path, tmp_path: Path) -> None:
     checkpoints = [str(run / "checkpoints" / f"step-00000{n}.ckpt") for n in (1, 2)]
     assert Session(checkpoints, **QUICK).folder() == run / "card"
