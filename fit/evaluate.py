@@ -14,7 +14,7 @@ from fit.arguments import Parser, at_least, size
 from fit.evaluation.card import Card
 from fit.evaluation.console import table
 from fit.evaluation.cost import SIZES
-from fit.evaluation.files import write
+from fit.evaluation.files import together, write
 from fit.evaluation.session import LpipsKind, Session
 from fit.messages import explain, fail
 from lightning_modules.metrics.extractor import Kind
@@ -111,13 +111,14 @@ def evaluate(networks: Sequence[str | Path], out: str | Path | None = None, **op
         What ``card.json`` holds.
 
     Raises:
-        ValueError: options that do not go together, or weights that cannot be had.
+        ValueError: options that do not go together, weights that cannot be had, or a folder that cannot be written to.
         DataError, CheckpointError: what cannot be read.
     """
     session = Session([str(name) for name in networks], **options)
     folder = Path(out) if out else session.folder()
-    card = session.judge(folder)
-    write(card, folder)
+    with together(folder) as part:
+        card = session.judge(part)
+        write(card, part)
     print(table(card))
     print(f"Card: {folder / 'card.html'} (and card.md, card.json)")
     return card

@@ -56,7 +56,7 @@ def browser() -> str | None:
 @pytest.fixture(scope="session")
 def mosaic(shared: Path) -> Callable[[torch.Tensor], torch.Tensor]:
     """A published network that looks at one frame at a time."""
-    return from_python(f"{ROOT / 'tests' / 'framewise_network.py'}:mosaic").paint
+    return from_python(f"{ROOT / 'tests' / 'framewise_network.py'}:mosaic", "cpu").paint
 
 
 @pytest.fixture(autouse=True)

@@ -65,7 +65,7 @@ class Card:
 
     Args:
         title: what was judged.
-        data: on what, and how: content, style, flow, extractor, versions, the command, ready to be shown.
+        data: on what, and how: content, style, flow, extractor, versions, ready to be shown.
         columns: the metrics, in the order of the table.
         rows: the input first, then controls, then networks.
         clips: names of the clips.

@@ -61,7 +61,7 @@ class Look:
     seed: int = 0
 
     def __str__(self) -> str:
-        return str(self.folder) if self.folder else f"own paintings ({', '.join(self.palettes)})"
+        return str(self.folder) if self.folder else f"own paintings ({', '.join(self.palettes)}; seed {self.seed})"
 
 
 class JudgedClips:

@@ -1,7 +1,11 @@
 """All files of a card."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 
 from fit.evaluation.card import Card, write_card
 from fit.evaluation.html.page import page
@@ -23,3 +27,31 @@ def write(card: Card, folder: Path) -> None:
         part = folder / f"{name}.part"
         part.write_text(text, encoding="utf-8")
         os.replace(part, folder / name)
+
+
+@contextmanager
+def together(folder: Path) -> Iterator[Path]:
+    """A folder whose files come into ``folder`` all at once, in the place of those of their names; none after an error.
+
+    Nothing is left of folders that were made for it, or were empty, and stay so.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+    empty = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = Path(mkdtemp(prefix=".card-", dir=folder))
+    except OSError as error:
+        raise ValueError(
+            f"--out: expected a folder that can be written to, got {folder} ({error.strerror}); name another"
+        ) from error
+    try:
+        yield part
+        for path in sorted(part.iterdir()):
+            os.replace(path, folder / path.name)
+    finally:
+        shutil.rmtree(part)
+        for path in empty or [folder]:
+            with suppress(OSError):
+                path.rmdir()  # only if nothing is in it

@@ -16,11 +16,13 @@ def look_of(run: Path | None) -> Look:
     """
     if run is None or not (run / "config.yaml").exists():
         return Look()
-    data = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")).get("data", {})
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    data = config.get("data", {})
     options, name = data.get("init_args", {}), data.get("class_path", "")
     if options.get("style"):
         return Look(Path(options["style"]).expanduser())
     if not name.endswith(".MovingScenes"):
         return Look()
     palette = options.get("palette", "night")
-    return Look(None, tuple(PALETTES) if palette == "all" else (palette,), int(options.get("seed", 0)))
+    # The seed of a run stands at its top alone: what is linked to it is not written again.
+    return Look(None, tuple(PALETTES) if palette == "all" else (palette,), int(config.get("seed_everything", 0)))

@@ -17,6 +17,7 @@ from lightning_modules.metrics.maps import error_map
 from lightning_modules.metrics.warping_error import pair_warping_errors
 
 SHOWN = 4  # clips in the films
+TOLERANCE = 0.5 / 127.5  # half a grey level: rounding
 
 
 class Seat:
@@ -33,6 +34,7 @@ class Seat:
         """Paint a clip and judge it."""
         frames = clip.content[0].to(device)
         painted = self.painter.paint(frames)
+        check(self.painter.name, frames, painted)
         cycled = self.painter.back(painted)[None].cpu() if self.painter.back else None
         output = painted[None].cpu()
         self.errors.append(pair_warping_errors(output, *clip.motion)[0])
@@ -50,6 +52,21 @@ class Seat:
         return Row(name, kind, self.judge.estimates(), flags, self.clips, over_time, facts, video, errors)
 
 
+def check(name: str, frames: Tensor, painted: Tensor) -> None:
+    """Refuse what would be judged as something else.
+
+    Raises:
+        ValueError: another shape, or another range.
+    """
+    if painted.shape != frames.shape:
+        raise ValueError(
+            f"{name}: expected painted frames {tuple(frames.shape)}, got {tuple(painted.shape)}; keep the size of what comes in"
+        )
+    least, most = (float(end) for end in painted.aminmax())
+    if least < -1 - TOLERANCE or most > 1 + TOLERANCE:
+        raise ValueError(f"{name}: expected painted values in [-1, 1], got {least:.3g} to {most:.3g}; scale or clamp them")
+
+
 def judge_all(
     painters: Sequence[Painter], clips: JudgedClips, tools: Tools, device: str, progress: Callable[[], object]
 ) -> list[Seat]:
@@ -61,6 +78,9 @@ def judge_all(
         tools: of the metrics.
         device: to paint on.
         progress: called after each clip.
+
+    Raises:
+        ValueError: a painter changes the size of frames, or their range.
     """
     seats = [Seat(painter, tools) for painter in painters]
     with torch.inference_mode():

@@ -71,7 +71,7 @@ def blurred(frames: Tensor) -> Tensor:
 
 
 def networks(names: Sequence[str], device: str) -> list[Painter]:
-    """The networks a command line names, with names that differ.
+    """The networks a command line names; checkpoints of one run are named after their steps.
 
     Args:
         names: of checkpoint files, of run folders (their newest checkpoint), or ``module:function`` or
@@ -82,13 +82,25 @@ def networks(names: Sequence[str], device: str) -> list[Painter]:
         CheckpointError: one is missing, damaged or something else.
         ValueError: no such module or function.
     """
-    made = [from_python(name) if is_python(name) else from_checkpoint(Path(name), device) for name in names]
+    made = [from_python(name, device) if is_python(name) else from_checkpoint(Path(name), device) for name in names]
     known = [painter.name for painter in made]
     steps = [f"{painter.name} step {painter.facts.get('step', number)}" for number, painter in enumerate(made)]
     return [  # several checkpoints of a run
         painter if known.count(painter.name) == 1 else replace(painter, name=name)
         for painter, name in zip(made, steps, strict=True)
     ]
+
+
+def distinct(painters: Sequence[Painter]) -> list[Painter]:
+    """The same painters, with a number behind a name that one before has already."""
+    made: dict[str, Painter] = {}
+    for painter in painters:
+        name, number = painter.name, 1
+        while name in made:
+            number += 1
+            name = f"{painter.name} ({number})"
+        made[name] = replace(painter, name=name)
+    return list(made.values())
 
 
 def from_checkpoint(path: Path, device: str) -> Painter:
@@ -129,8 +141,10 @@ def is_python(name: str) -> bool:
     return re.fullmatch(r"([A-Za-z_][\w.]*|.+\.py):[A-Za-z_]\w*", name) is not None and not Path(name).exists()
 
 
-def from_python(name: str) -> Painter:
+def from_python(name: str, device: str) -> Painter:
     """What ``module:function`` or ``file.py:function`` makes: something that repaints frames, as ``Painter.paint`` does.
+
+    A network goes to the device, and repaints as it would after training (``eval``).
 
     Raises:
         ValueError: no such module or function, or nothing that can be called comes out.
@@ -144,7 +158,9 @@ def from_python(name: str) -> Painter:
     if not callable(paint):
         raise ValueError(f"{name}: expected a function that returns a painter, got one that returns {type(paint).__name__}")
     label = f"{Path(where).stem if where.endswith('.py') else where}:{function}"
-    return Painter(label, "network", paint, network=paint if isinstance(paint, nn.Module) else None)
+    if isinstance(paint, nn.Module):
+        return Painter(label, "network", paint.to(device).eval(), network=paint)
+    return Painter(label, "network", paint)
 
 
 def imported(where: str) -> ModuleType:

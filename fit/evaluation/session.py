@@ -17,10 +17,11 @@ from fit.evaluation.columns import columns
 from fit.evaluation.cost import SIZES, facts, measure, parameters
 from fit.evaluation.looks import look_of
 from fit.evaluation.measure import judge_all, to_card
-from fit.evaluation.painters import Painter, controls, framewise, from_checkpoint, networks, run_of
+from fit.evaluation.painters import Painter, controls, distinct, framewise, from_checkpoint, networks, run_of
 from fit.evaluation.tools import Tools
 from fit.folder import new_folder
 from fit.hardware import place, usable
+from lightning_modules.checkpoint_file import CheckpointError
 from lightning_modules.flow import DISFlow, FlowEstimator, RAFTFlow
 from lightning_modules.metrics.extractor import Kind
 from lightning_modules.metrics.extractor import extractor as features
@@ -74,8 +75,7 @@ class Session:
     ) -> None:
         self.device = usable(device)
         self.networks, self.speed = networks(names, self.device), speed
-        runs = [run_of(Path(str(painter.facts["checkpoint"]))) for painter in self.networks if "checkpoint" in painter.facts]
-        self.runs = [run for run in runs if run]
+        self.runs = [run for run in map(home, self.networks) if run]
         self.look = Look(Path(style)) if style else look_of(self.runs[0] if self.runs else None)
         self.flow = "DIS" if flow == "dis" else "RAFT"
         estimator: FlowEstimator = DISFlow("quick") if flow == "dis" else RAFTFlow(weights=flow_weights)
@@ -89,6 +89,9 @@ class Session:
             gap=self.clips.gap,
             exact=self.clips.exact,
         )
+        if self.tools.art and not self.tools.published_lpips:
+            got = self.tools.lpips.label if self.tools.lpips else "none"
+            raise ValueError(f"--art-inception-weights: expected LPIPS (alex) for ArtFID, got {got}; give --lpips alex, too")
 
     def _network(self, found: Network | str, asked: object) -> Network | None:
         """A network, or None with the reason noted; one that was asked for must be there."""
@@ -101,14 +104,23 @@ class Session:
 
     def folder(self) -> Path:
         """Where the card goes if nobody says: into the folder of the run if all networks are of one, else a new one."""
-        return self.runs[0] / "card" if len(set(self.runs)) == 1 else new_folder("card")
+        of_runs_alone = len(self.runs) == len(self.networks)
+        return self.runs[0] / "card" if of_runs_alone and len(set(self.runs)) == 1 else new_folder("card")
 
     def painters(self) -> list[Painter]:
-        """The input, controls, the newest frame-wise run, the networks."""
-        single = framewise()
-        known = [run.resolve() for run in self.runs]
-        beside = [] if single is None or single.resolve() in known else [from_checkpoint(single, self.device)]
-        return [*controls(self.clips.styles()), *(replace(painter, kind="control") for painter in beside), *self.networks]
+        """The input, controls, the newest frame-wise run, the networks; no two have one name."""
+        return distinct([*controls(self.clips.styles()), *self._single(), *self.networks])
+
+    def _single(self) -> list[Painter]:
+        """The newest frame-wise run, unless there is none or it is judged anyway; nobody asked for one that is damaged."""
+        run = framewise()
+        if run is None or run.resolve() in [known.resolve() for known in self.runs]:
+            return []
+        try:
+            return [replace(from_checkpoint(run, self.device), kind="control")]
+        except CheckpointError as error:
+            self.missing.append(f"no frame-wise control: {error}")
+            return []
 
     def judge(self, folder: Path) -> Card:
         """Paint, measure, and put pictures and films into a folder; the card that names them."""
@@ -116,7 +128,8 @@ class Session:
         found = columns(self.tools, any(painter.back for painter in painters))
         with tqdm(total=len(self.clips), desc="judging", unit="clip", leave=False, disable=not sys.stderr.isatty()) as bar:
             seats = judge_all(painters, self.clips, self.tools, self.device, bar.update)
-        card = to_card(seats, self.title(), self.data(), found, self.clips.names, self.notes(), folder)
+        notes = [*self.notes(), *strangers(painters, self.look)]
+        card = to_card(seats, self.title(), self.data(), found, self.clips.names, notes, folder)
         for row, painter in zip(card.rows, painters, strict=True):
             if painter.network is not None:
                 row.facts["parameters"] = parameters(painter.network)
@@ -154,6 +167,7 @@ class Session:
             )
         if self.tools.lpips is None:
             found.append("LPIPS and tLP are left out: give --lpips alex, which downloads its weights, or --lpips-weights FILE.")
+        found += self.missing
         if not self.clips.exact:
             found.append(
                 "Added flicker (A) is left out: it needs pictures as content and style, whose motion is known exactly."
@@ -161,6 +175,18 @@ class Session:
         if len(self.clips) < FEW:
             found.append(f"Only {len(self.clips)} clips: intervals of so few are too narrow.")
         return found
+
+
+def home(painter: Painter) -> Path | None:
+    """The folder of the run that a painter is of, if it is of one."""
+    return run_of(Path(str(painter.facts["checkpoint"]))) if "checkpoint" in painter.facts else None
+
+
+def strangers(painters: Sequence[Painter], look: Look) -> list[str]:
+    """A line for each painter that was trained on another style than it is judged by."""
+    runs = [(painter.name, home(painter)) for painter in painters]
+    known = [(name, look_of(run)) for name, run in runs if run]
+    return [f"{name} was trained on another style: {trained}." for name, trained in known if trained != look]
 
 
 def perceptual(kind: LpipsKind, weights: str | Path | None) -> LPIPS | None:

@@ -40,7 +40,7 @@ def test_the_command_writes_a_card_and_prints_its_table(run: Path, tmp_path: Pat
     assert str(tmp_path / "out" / "card.html") in said
     card = read_card(tmp_path / "out" / "card.json")
     assert card.data["clips"] == "2 of 3 frames, 40x56"
-    assert card.data["style"] == "own paintings (night)"
+    assert card.data["style"] == "own paintings (night; seed 0)"
     assert card.rows[-1].facts["parameters"] > 10_000
     assert "frames/s at 40x56" in card.rows[-1].facts
     assert any("random features" in note for note in card.notes)
@@ -118,6 +118,30 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert line.startswith("error: ")
     assert message in line
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_interrupted_it_writes_nothing(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fit.evaluation.session.measure", interrupted)  # by then pictures and films are made
+    assert main([str(run), "--out", str(tmp_path / "new" / "card"), *QUICK]) == 130
+    assert "nothing was written" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_out_that_is_a_file_is_refused_before_any_work(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fit.evaluation.session.judge_all", lambda *_: pytest.fail("worked before it looked"))
+    (tmp_path / "out").touch()
+    with pytest.raises(SystemExit) as left:
+        main([str(run), "--out", str(tmp_path / "out"), *QUICK])
+    assert left.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected a folder that can be written to" in line
 
 
 def test_a_failing_card_does_not_undo_the_run(

@@ -98,5 +98,5 @@ def test_refuses_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_the_look_says_what_it_is(tmp_path: Path) -> None:
-    assert str(Look()) == "own paintings (night)"
+    assert str(Look()) == "own paintings (night; seed 0)"
     assert str(Look(tmp_path)) == str(tmp_path)

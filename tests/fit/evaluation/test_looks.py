@@ -5,7 +5,7 @@ import pytest
 from fit.evaluation.clips import Look
 from fit.evaluation.looks import look_of
 
-MOVING = "data: {class_path: datamodules.moving_scenes.MovingScenes, init_args: {palette: %s, seed: 3}}"
+MOVING = "{seed_everything: 3, data: {class_path: datamodules.moving_scenes.MovingScenes, init_args: {palette: %s}}}"
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,7 @@ def test_is_what_the_run_was_trained_on(config: str, look: Look, tmp_path: Path)
 
 def test_without_a_run_it_is_the_own_paintings(tmp_path: Path) -> None:
     assert look_of(None) == look_of(tmp_path) == Look()
+
+
+def test_knows_the_paintings_of_a_run_by_its_seed(run: Path) -> None:
+    assert look_of(run) == Look(None, ("night",), 3)

@@ -11,6 +11,7 @@ from fit.evaluation.columns import columns
 from fit.evaluation.measure import SHOWN, Seat, judge_all, to_card
 from fit.evaluation.painters import Painter, controls
 from fit.evaluation.tools import Tools
+from fit.stream import Paint
 from lightning_modules.flow import DISFlow
 from lightning_modules.metrics.extractor import RandomFeatures
 from lightning_modules.metrics.warping_error import pair_warping_errors
@@ -76,3 +77,15 @@ def test_pictures_and_films_lie_beside_it(card: tuple[Card, Path]) -> None:
 
 def test_no_more_is_kept_than_is_shown(seats: list[Seat]) -> None:
     assert [(len(seat.shown), len(seat.maps)) for seat in seats] == [(SHOWN, SHOWN)] * 4
+
+
+@pytest.mark.parametrize(
+    ("paint", "message"),
+    [
+        (lambda frames: frames[..., :-1], r"theirs: expected painted frames \(3, 3, 40, 56\), got \(3, 3, 40, 55\)"),
+        (lambda frames: (frames + 1) * 127.5, r"theirs: expected painted values in \[-1, 1\], got .* to 2"),
+    ],
+)
+def test_refuses_painters_that_change_size_or_range(paint: Paint, message: str, clips: JudgedClips) -> None:
+    with pytest.raises(ValueError, match=message):
+        judge_all([Painter("theirs", "network", paint)], clips, TOOLS, "cpu", lambda: None)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from fit.evaluation.painters import controls, framewise, from_checkpoint, networks, run_of
+from fit.evaluation.painters import Painter, controls, distinct, framewise, from_checkpoint, networks, run_of
 from lightning_modules.checkpoint_file import CheckpointError
 
 FRAMES = torch.rand(2, 3, 37, 45, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -53,6 +53,19 @@ def test_a_run_folder_stands_for_its_newest_checkpoint(run: Path) -> None:
 def test_checkpoints_of_one_run_have_names_that_differ(run: Path) -> None:
     made = networks([str(run / "checkpoints" / f"step-00000{n}.ckpt") for n in (1, 2)], "cpu")
     assert [painter.name for painter in made] == [f"{run.name} step 1", f"{run.name} step 2"]
+
+
+def test_no_two_rows_have_one_name() -> None:
+    made = distinct([Painter(name, "network", torch.neg) for name in ("blur", "a", "blur", "blur", "blur (2)")])
+    assert [painter.name for painter in made] == ["blur", "a", "blur (2)", "blur (3)", "blur (2) (2)"]
+
+
+def test_a_network_of_others_goes_to_the_device_as_after_training(tmp_path: Path) -> None:
+    (tmp_path / "trained.py").write_text("from torch import nn\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 3, 1))\n")
+    (painter,) = networks(["trained:make"], "meta")
+    assert painter.network is not None
+    assert not painter.network.training
+    assert {parameter.device.type for parameter in painter.network.parameters()} == {"meta"}
 
 
 def test_knows_the_run_of_a_checkpoint(run: Path, tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ import pytest
 import torch
 from torchvision.models import squeezenet1_1
 
-from fit.evaluation.session import Session, perceptual
+from fit.evaluation.clips import Look
+from fit.evaluation.looks import look_of
+from fit.evaluation.session import Session, perceptual, strangers
+from lightning_modules.metrics.lpips import LPIPS
 
 QUICK = {"clips": 2, "frames": 3, "size": (40, 56), "speed": [(40, 56)]}
 
@@ -22,6 +25,17 @@ def test_the_order_of_rows(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lone = elsewhere / "lone.ckpt"
     lone.write_bytes((run / "checkpoints" / "step-000001.ckpt").read_bytes())
     assert kinds(lone) == [*controls, (run.name, "control"), ("lone", "network")]
+    assert kinds(lone, lone)[4:] == [("lone step 1", "network"), ("lone step 1 (2)", "network")]
+
+
+def test_a_damaged_frame_wise_run_is_left_out_with_a_word(run: Path, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "runs" / "20300101-framewise" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    for name in ("step-000001.ckpt", "last.ckpt"):
+        (checkpoints / name).write_bytes(b"half")
+    session = Session([str(run)], **QUICK)
+    assert [painter.name for painter in session.painters()] == ["input", "mean colour", "blur", run.name]
+    assert any(note.startswith("no frame-wise control: ") and "framewise" in note for note in session.notes())
 
 
 def test_the_card_goes_into_the_folder_of_the_run(run: Path, tmp_path: Path) -> None:
@@ -31,6 +45,8 @@ def test_the_card_goes_into_the_folder_of_the_run(run: Path, tmp_path: Path) -> 
     folder = Session(["same:paint"], **QUICK).folder()
     assert folder.parent == Path("runs")
     assert folder.name.endswith("-card")
+    beside = Session([str(run), "same:paint"], **QUICK).folder()  # the card of a run is of nothing else
+    assert beside.parent == Path("runs")
 
 
 def test_networks_have_their_cost_and_controls_none(run: Path, tmp_path: Path) -> None:
@@ -46,6 +62,30 @@ def test_a_reader_is_told_what_to_know(run: Path, tmp_path: Path) -> None:
     assert "LPIPS and tLP are left out" in notes
     assert "Only 2 clips" in notes
     assert "Only" not in " ".join(Session([str(run)], **{**QUICK, "clips": 8}).notes())
+
+
+def test_a_reader_is_told_why_figures_are_missing(monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
+    monkeypatch.setattr("fit.evaluation.session.inception", lambda weights: "no FID and KID: not here")
+    notes = Session([str(run)], **QUICK).notes()
+    assert "no FID and KID: not here" in notes
+    assert any(note.startswith("no ArtFID: ") for note in notes)
+
+
+def test_art_fid_needs_the_perceptual_distance_it_is_defined_with(
+    run: Path, monkeypatch: pytest.MonkeyPatch, lpips: LPIPS
+) -> None:
+    monkeypatch.setattr("fit.evaluation.session.art_inception", lambda weights: torch.nn.Identity())
+    monkeypatch.setattr("fit.evaluation.session.perceptual", lambda kind, weights: lpips)
+    with pytest.raises(ValueError, match=r"expected LPIPS \(alex\) for ArtFID, got .*squeeze.*; give --lpips alex"):
+        Session([str(run)], **QUICK, art_inception_weights="art.pth")
+
+
+def test_a_reader_is_told_who_was_trained_on_another_style(run: Path, tmp_path: Path) -> None:
+    painters = Session([str(run)], **QUICK).painters()
+    assert strangers(painters, look_of(run)) == []
+    expected = f"{run.name} was trained on another style: own paintings (night; seed 3)"
+    (line,) = strangers(painters, Look(tmp_path))
+    assert line.startswith(expected)
 
 
 def test_perceptual_distances_need_weights_or_are_left_out(tmp_path: Path) -> None:
