@@ -25,6 +25,7 @@ class RunLogger(Logger):
         super().__init__()
         self.folder = folder
         self.columns: list[str] = []
+        self.last: float | None = None  # step of the last row
 
     @property
     def name(self) -> str:
@@ -46,15 +47,21 @@ class RunLogger(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add a row. ``step`` is Lightning's; a metric of this name takes its place."""
+        """Add a row, or more columns to the last one if it is of this step.
+
+        ``step`` is Lightning's; a metric of this name takes its place.
+        """
         row = {"step": step, **metrics}
         if not self.columns and self.path.exists() and (rows := self.rows()):
-            self.columns = list(rows[0])
+            self.columns, self.last = list(rows[0]), float(rows[-1]["step"])
         new = [name for name in sorted(row) if name not in self.columns]
-        if new:
+        now = float(row["step"] or 0)
+        again, self.last = self.last == now, now
+        if new or again:
             rows = self.rows() if self.columns else []
             self.columns += new
-            self._write([*rows, {name: str(value) for name, value in row.items()}])
+            begun = rows.pop() if again else {}
+            self._write([*rows, begun | {name: str(value) for name, value in row.items()}])
         else:
             with self.path.open("a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, self.columns).writerow(row)
@@ -67,7 +74,9 @@ class RunLogger(Logger):
         rows = self.rows()
         self.columns = list(rows[0]) if rows else []
         # The last row may have been cut off by whatever ended the run.
-        self._write([row for row in rows if None not in row.values() and int(float(row["step"])) <= step])
+        kept = [row for row in rows if None not in row.values() and int(float(row["step"])) <= step]
+        self.last = float(kept[-1]["step"]) if kept else None
+        self._write(kept)
 
     @property
     def path(self) -> Path:

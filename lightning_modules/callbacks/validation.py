@@ -32,15 +32,14 @@ class Validation(Callback):
             raise ValueError(f"validation: expected every >= 0 and clips >= 1, got every {every} and clips {clips}")
         self.every, self.clips = every, clips
         self.extractor = extractor(features, weights)
-        self.seen: int | None = None
+        self.seen = 0  # the step judged last; step 0 has learnt nothing
         self.batch: ClipBatch | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """What a run starts from was validated before, if it was worth it."""
-        self.seen = cast(StyleMethod, pl_module).generator_step
+        """Let the names be known, before there are values."""
         if self.every:
             for name in ("val/style", "val/flicker_ratio"):
-                trainer.callback_metrics.setdefault(name, torch.tensor(torch.nan))  # known, before the first is
+                trainer.callback_metrics.setdefault(name, torch.tensor(torch.nan))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """The step before this batch is counted by now."""
@@ -80,6 +79,14 @@ class Validation(Callback):
             if content.shape[1] > 1:  # single frames cannot flicker
                 flicker.update(painted, content, *motion_of(batch.content, number), numbers=[number])
         return {"val/style": style.compute().cpu(), "val/flicker_ratio": flicker.compute().cpu()}
+
+    def state_dict(self) -> dict[str, int]:
+        """A run that is resumed where it had not been judged yet is judged there."""
+        return {"seen": self.seen}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """The reverse."""
+        self.seen = state_dict["seen"]
 
 
 def motion_of(clips: Clips, number: int) -> tuple[Tensor, Tensor]:

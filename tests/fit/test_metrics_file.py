@@ -58,3 +58,16 @@ def test_nothing_is_kept_of_a_run_that_has_logged_nothing(tmp_path: Path) -> Non
     logger.keep(3)
     logger.log_metrics({"a": 1.0}, step=4)
     assert rows(tmp_path) == [{"step": "4", "a": "1.0"}]
+
+
+def test_what_is_logged_later_of_the_same_step_joins_its_row(logger: RunLogger, tmp_path: Path) -> None:
+    logger.log_metrics({"val/style": 0.5}, step=4)
+    logger.log_metrics({"train/cycle": 0.5, "step": 5.0})
+    assert rows(tmp_path)[3:] == [
+        {"step": "4", "train/cycle": "0.4", "val/style": "0.5"},
+        {"step": "5.0", "train/cycle": "0.5", "val/style": ""},
+    ]
+    resumed = RunLogger(tmp_path)
+    resumed.keep(5)
+    resumed.log_metrics({"val/style": 0.25}, step=5)
+    assert rows(tmp_path)[4:] == [{"step": "5", "train/cycle": "0.5", "val/style": "0.25"}]

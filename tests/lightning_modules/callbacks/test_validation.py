@@ -75,11 +75,18 @@ def test_does_not_change_training(batches: Batches, train: Any) -> None:
     assert torch.equal(*shifts)
 
 
-def test_a_resumed_run_is_not_validated_twice(batches: Batches, train: Any, tmp_path: Path) -> None:
-    train(validation(batches, every=2), Checkpoints(every=4), steps=4)
-    train(validation(batches, every=2), steps=6, ckpt_path=tmp_path / "run" / "checkpoints" / "step-000004.ckpt")
-    assert rows(tmp_path)[-1] == 6
-    assert 4 not in rows(tmp_path)  # of the second file: the first wrote it
+def test_a_resumed_run_is_validated_where_it_had_not_been(batches: Batches, train: Any, tmp_path: Path) -> None:
+    def resumed(*callbacks: Any, step: int) -> list[int]:
+        path = tmp_path / "run" / "checkpoints" / f"step-00000{step}.ckpt"
+        train(*callbacks, steps=7, ckpt_path=path)
+        return rows(tmp_path)
+
+    saving = Checkpoints(every=1, keep=9)
+    train(validation(batches, every=2), saving, steps=5)
+    assert resumed(validation(batches, every=2), step=4) == [6, 7]  # saved after it was judged at 4
+    train(saving_first := Checkpoints(every=1, keep=9), validation(batches, every=2), steps=5)
+    assert saving_first.saved == 5
+    assert resumed(validation(batches, every=2), step=4) == [4, 6, 7]  # stopped before it was
 
 
 def test_a_checkpoint_can_be_best_by_it(batches: Batches, train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
