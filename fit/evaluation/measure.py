@@ -29,6 +29,7 @@ class Seat:
         self.errors: list[Tensor] = []
         self.shown: list[Tensor] = []
         self.maps: list[Tensor] = []
+        self.whole = True  # whether all values were numbers
 
     def see(self, clip: Judged, device: str) -> None:
         """Paint a clip and judge it."""
@@ -37,6 +38,7 @@ class Seat:
         check(self.painter.name, frames, painted)
         cycled = self.painter.back(painted)[None].cpu() if self.painter.back else None
         output = painted[None].cpu()
+        self.whole &= bool(output.isfinite().all())
         self.errors.append(pair_warping_errors(output, *clip.motion)[0])
         alone = {"warping_error": float(self.errors[-1].nanmean())}
         self.clips.append(self.judge.see(output, clip, cycled) | alone)
@@ -48,6 +50,7 @@ class Seat:
         """What the card says."""
         over_time = torch.stack(self.errors).nanmean(0).tolist()
         flags = [] if self.painter.kind == "input" else self.judge.guards.flags()
+        flags += [] if self.whole else ["not finite"]
         name, kind, facts = self.painter.name, self.painter.kind, dict(self.painter.facts)
         return Row(name, kind, self.judge.estimates(), flags, self.clips, over_time, facts, video, errors)
 

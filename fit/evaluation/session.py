@@ -133,6 +133,7 @@ class Session:
         for row, painter in zip(card.rows, painters, strict=True):
             if painter.network is not None:
                 row.facts["parameters"] = parameters(painter.network)
+            if painter.network is not None or painter.kind == "network":
                 row.facts.update(facts(measure(painter.paint, self.speed, self.device)))
         return card
 

@@ -18,7 +18,8 @@ from lightning_modules.metrics.warping_error import FlickerRatio
 class Validation(Callback):
     """Logs ``val/style`` (Gram distance) and ``val/flicker_ratio`` (R) of the first validation clips; lower is better in both.
 
-    ``checkpoints.best`` can name either. Devices share the clips. Flow is the clips' own, or estimated by DIS.
+    ``checkpoints.best`` can name either. Devices share the clips. Flow is the clips' own, or estimated as
+    ``fit.evaluate`` does.
 
     Args:
         every: generator steps between two validations and at the end of a run, >= 0; 0 leaves them out.
@@ -92,5 +93,5 @@ class Validation(Callback):
 def motion_of(clips: Clips, number: int) -> tuple[Tensor, Tensor]:
     """Flow and visibility of one of the clips, known or estimated."""
     if clips.flow is None or clips.visible is None:
-        return DISFlow().estimate(clips.frames[number : number + 1])
+        return DISFlow("quick").estimate(clips.frames[number : number + 1])
     return clips.flow[number : number + 1], clips.visible[number : number + 1]

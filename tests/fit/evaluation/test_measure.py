@@ -89,3 +89,14 @@ def test_no_more_is_kept_than_is_shown(seats: list[Seat]) -> None:
 def test_refuses_painters_that_change_size_or_range(paint: Paint, message: str, clips: JudgedClips) -> None:
     with pytest.raises(ValueError, match=message):
         judge_all([Painter("theirs", "network", paint)], clips, TOOLS, "cpu", lambda: None)
+
+
+def test_values_that_are_no_numbers_are_flagged(clips: JudgedClips, tmp_path: Path) -> None:
+    def broken(frames: torch.Tensor) -> torch.Tensor:
+        painted = frames.flip(-1)
+        painted[0, 0, 0, 0] = torch.nan
+        return painted
+
+    seats = judge_all([Painter("broken", "network", broken)], clips, TOOLS, "cpu", lambda: None)
+    (row,) = to_card(seats, "title", {}, columns(TOOLS, False), clips.names, [], tmp_path).rows
+    assert "not finite" in row.flags

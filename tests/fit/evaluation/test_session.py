@@ -56,6 +56,13 @@ def test_networks_have_their_cost_and_controls_none(run: Path, tmp_path: Path) -
     assert [row.facts for row in card.rows[:3]] == [{}, {}, {}]
 
 
+def test_functions_of_others_are_timed_too(tmp_path: Path) -> None:
+    (tmp_path / "mirror.py").write_text("def paint():\n    return lambda frames: frames.flip(-1)\n")
+    (*_, row) = Session(["mirror.py:paint"], **QUICK).judge(tmp_path / "card").rows
+    assert "frames/s at 40x56" in row.facts
+    assert "parameters" not in row.facts
+
+
 def test_a_reader_is_told_what_to_know(run: Path, tmp_path: Path) -> None:
     notes = " ".join(Session([str(run)], **QUICK).notes())
     assert "random features" in notes
