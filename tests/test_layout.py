@@ -28,7 +28,7 @@ def test_every_module_has_its_test_file(module: Path) -> None:
 
 
 def test_folders_of_tests_are_no_packages() -> None:
-    # With __init__ files, tests/fit would shadow fit. The top is one: loader processes of tests find their functions by its name.
+    # With __init__ files, tests/fit would shadow fit. The top is one: processes that tests start find functions by its name.
     assert list((ROOT / "tests").rglob("__init__.py")) == [ROOT / "tests" / "__init__.py"]
 
 
