@@ -18,7 +18,7 @@ from lightning_modules.ops.flow import consistency_mask, inside
 from lightning_modules.ops.pretrained import Frozen, read_weights
 
 # Of OpenCV's medium preset, which has these settings otherwise: stride of the patches, descents, refinements.
-_MEDIUM, _QUICK = (3, 25, 5), (4, 12, 3)
+_MEDIUM, _QUICK = (3, 25, 5), (4, 8, 3)
 _LEAST_SIDE = 32  # of frames given to DIS, in pixels
 
 

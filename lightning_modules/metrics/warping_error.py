@@ -210,11 +210,10 @@ def _check_same(output: Tensor, content: Tensor) -> None:
 
 def _pair_error(early: Tensor, late: Tensor, flow: Tensor, visible: Tensor) -> Tensor:
     """``(B, 3, H, W)`` twice, ``(B, 2, H, W)`` and ``(B, 1, H, W)`` to ``(B,)``."""
-    early, late = full_precision(early) / 2, full_precision(late) / 2  # differences are then those of values in [0, 1]
-    squared = (warp(early, flow) - late).square().sum(1, keepdim=True)
+    squared = warp(full_precision(early), flow).sub_(full_precision(late)).square_().sum(1, keepdim=True)
     weight = visible.to(squared.dtype)
     total, count = (values.flatten(1).sum(1, dtype=torch.float64) for values in (squared * weight, weight))
-    return total / (3 * count)  # 0 / 0 is NaN: nothing visible
+    return total / (4 * 3 * count)  # a quarter, for values in [0, 1]; 0 / 0 is NaN: nothing visible
 
 
 def _seen(visible: Tensor) -> Tensor:
@@ -237,9 +236,9 @@ def _relative_sums(frames: Tensor, flow: Tensor, visible: Tensor, gap: int) -> T
 
 def _moments(frames: Tensor) -> Tensor:
     """How many values each frame has, their sum and that of their squares; ``(B, 3, H, W)`` to ``(B, 3)`` float64."""
-    values = frames.double().flatten(1)  # the variance of values of about 1 keeps 11 digits in these sums
-    count = values.new_full((len(values),), values[0].numel())
-    return torch.stack([count, values.sum(1), (values * values).sum(1)], dim=1)
+    values = full_precision(frames).flatten(1)
+    total, squares = (part.sum(1, dtype=torch.float64) for part in (values, values * values))
+    return torch.stack([torch.full_like(total, values[0].numel()), total, squares], dim=1)
 
 
 def _ratio(sums: Tensor) -> Tensor:
