@@ -39,8 +39,8 @@ class Validation(Callback):
     """Logs ``val/style`` (Gram distance), ``val/flicker_ratio`` (R) and ``val/score`` of the first validation clips.
 
     Lower is better in all three, and ``checkpoints.best`` can name any. The score is both in one number, see
-    ``metrics.score``, with A = R / R of the style's clips in motion; a run that looks like a cheat, or is not finite, scores
-    worst, also when it ends with an error because of it. Devices share the clips. Flow is the clips' own, or estimated as
+    ``metrics.score``; a run that looks like a cheat, or is not finite, scores worst, also when it ends with an error because
+    of it. Devices share the clips. Flow is the clips' own, or estimated as
     ``fit.evaluate`` does.
 
     Args:
@@ -113,8 +113,8 @@ class Validation(Callback):
             guards.update(*guarded(painted, content, *motion), numbers=[number])
         self.unpainted = self.unpainted or self.measure(method, batch, rank, ranks)
         distance, ratio = style.compute().cpu(), flicker.compute().cpu()
-        added = float(ratio) / self.unpainted.flicker if batch.content.frames.shape[1] > 1 else None
-        one = score(float(distance), self.unpainted.style, added, cast(Degenerate, guards).flags())
+        flags, moves = cast(Degenerate, guards).flags(), batch.content.frames.shape[1] > 1
+        one = score(float(distance), self.unpainted.style, float(ratio) if moves else None, self.unpainted.flicker, flags)
         return dict(zip(NAMES, (distance, ratio, torch.tensor(one)), strict=True))
 
     def measure(self, method: StyleMethod, batch: ClipBatch, rank: int, ranks: int) -> Unpainted:
