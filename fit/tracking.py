@@ -1,4 +1,4 @@
-"""What W&B gets of a run beside its losses, and how a run ends there; all of it by itself where a sweep's agent has started it."""
+"""What W&B gets of a run beside its losses, and how a run ends there; by itself where a sweep's agent has started the run."""
 
 import os
 import signal
