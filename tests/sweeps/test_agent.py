@@ -10,17 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from fit.evaluation.runs import flat
 from fit.metrics_file import RunLogger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # many processes, each of which imports torch
 
-# What makes a run short, not different.
+# What makes a run short, not different; the style is a folder beside it, since painting takes longer than all the rest.
 SHORT = ["--model.steps=2", "--data.size=[32,32]", "--data.batch_size=1", "--data.workers=0", "--validation.every=1"]
-SHORT += ["--validation.clips=1", "--samples.clips=1", "--card=0", "--model.image_critic.channels=8"]
+SHORT += ["--validation.clips=1", "--samples.clips=1", "--card=0", "--model.image_critic.channels=8", "--data.style=style"]
+SHORT += ["--trainer.log_every_n_steps=1"]
 
 # Logs what it was given; a bad one does not end by itself.
 FAKE = """
@@ -48,6 +51,15 @@ class Witness(Callback):
 """
 
 
+def with_style(folder: Path) -> Path:
+    """The folder, with the pictures of a style in it."""
+    (folder / "style").mkdir()
+    for number in range(2):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "style" / f"{number}.png")
+    return folder
+
+
 def resolved(folder: Path) -> dict[str, Any]:
     """The configuration of a run, flat."""
     return flat(yaml.safe_load((folder / "config.yaml").read_text()))
@@ -62,7 +74,7 @@ def shortened(path: Path, **changed: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory: pytest.TempPathFactory, sweep_files: Path, run_sweep: Callable[..., Any]) -> tuple[Any, Path]:
     """sweeps/smoke.yaml under the agent and, beside it, through our own runner; the session and the runner's folder."""
-    theirs, ours = tmp_path_factory.mktemp("agent"), tmp_path_factory.mktemp("offline")
+    theirs, ours = (with_style(tmp_path_factory.mktemp(name)) for name in ("agent", "offline"))
     config = shortened(sweep_files / "smoke.yaml")
     (ours / "smoke.yaml").write_text(yaml.safe_dump(config))
     environment = os.environ | {"PYTHONPATH": str(sweep_files.parent), "OMP_NUM_THREADS": "1"}
@@ -118,7 +130,7 @@ def test_offline_runs_the_same_trials_with_the_same_configurations(smoke: tuple[
 
 
 def test_a_bayes_file_runs_likewise(tmp_path: Path, sweep_files: Path, run_sweep: Callable[..., Any]) -> None:
-    session = run_sweep(tmp_path, shortened(sweep_files / "temporal.yaml"), most=2)
+    session = run_sweep(with_style(tmp_path), shortened(sweep_files / "temporal.yaml"), most=2)
     assert session.status == 0, session.said
     assert len(session.runs()) == len(session.server.runs) == 2, session.said
     assert len({tuple(values.values()) for values in session.server.runs.values()}) == 2
@@ -141,10 +153,10 @@ def test_values_of_every_kind_reach_every_rank(tmp_path: Path, run_sweep: Callab
     (tmp_path / "witness.py").write_text(WITNESS)
     ranks = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.callbacks=[{class_path: witness.Witness}]"]
     command = ["${env}", "PYTHONPATH=" + os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[2])])]
-    command += ["${interpreter}", "-m", "fit", *SHORT[:-1], *ranks, "--config", "${args_json_file}"]
+    command += ["${interpreter}", "-m", "fit", *SHORT, *ranks, "--config", "${args_json_file}"]
     config = {"method": "grid", "metric": {"name": "val/score", "goal": "minimize"}, "program": "fit", "command": command}
     config["parameters"] = {name: {"value": value} for name, value in values.items()}
-    session = run_sweep(tmp_path, config, most=1)
+    session = run_sweep(with_style(tmp_path), config, most=1)
     (folder,) = session.runs().values()
     found = yaml.safe_load((folder / "config.yaml").read_text())
     model = found["model"]["init_args"]
@@ -185,7 +197,7 @@ def test_a_trial_that_is_stopped_says_so_and_goes_on_in_the_same_run_when_it_is_
     environment |= {"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
     environment |= {"WANDB_SWEEP_ID": "sweep1", "WANDB_RUN_ID": "run0", "WANDB_SILENT": "true"}
     command = [sys.executable, "-m", "fit", *SHORT, "--model.steps=12"]
-    first = subprocess.Popen(command, cwd=tmp_path, env=environment)
+    first = subprocess.Popen(command, cwd=with_style(tmp_path), env=environment)
     while first.poll() is None and len([score for run in (tmp_path / "runs").glob("*-*") for score in tried(run)]) < 2:
         time.sleep(0.1)
     first.send_signal(signal.SIGTERM)
