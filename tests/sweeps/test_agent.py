@@ -207,7 +207,7 @@ def test_a_trial_that_is_stopped_says_so_and_goes_on_in_the_same_run_when_it_is_
     steps = [float(row["step"]) for row in RunLogger(config.parent).rows() if row.get("val/score")]
     assert steps == [float(step) for step in range(1, 13)], "every validation is there, and once"
     logs = list((tmp_path / "runs" / "wandb").glob("offline-run-*/run-run0.wandb"))
-    assert len(logs) == 2, "two pieces of one run, which wandb sync puts together"
+    assert len(logs) == 2, "two pieces of one run"
 
 
 def tried(folder: Path) -> list[float]:
