@@ -1,4 +1,4 @@
-"""Which parameters mattered for the metric: importance in a random forest, as in W&B's panel of that name, and the direction."""
+"""Which parameters mattered for the metric: importance in a random forest, as in W&B's panel of that name, and direction."""
 
 import warnings
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ class Importance:
 def importance(trials: Sequence[Trial], varied: Sequence[Parameter], metric: str) -> Importance | None:
     """Learnt from the trials that have a value of the metric; None where these are too few, or nothing varies.
 
-    Both sides are ranks, so that neither an outlier nor the scale of a parameter decides. The importance is the mean decrease in
-    impurity (Breiman 2001) of scikit-learn's forest; a parameter without an order has a column for each of its values.
+    Both sides are ranks, so that neither an outlier nor the scale of a parameter decides. The importance is the mean decrease
+    in impurity (Breiman 2001) of scikit-learn's forest; a parameter without an order has a column for each of its values.
     """
     known = [trial for trial in trials if trial.state in ("finished", "stopped") and metric in trial.values]
     target = _ranks([trial.values[metric] for trial in known])

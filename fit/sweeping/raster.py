@@ -1,4 +1,4 @@
-"""Plots as PNG: draws the few elements of SVG that the plots of this project are made of, in the light colours of their style."""
+"""Plots as PNG: draws the few elements of SVG that this project's plots are made of, in the light colours of their style."""
 
 import io
 import re
@@ -27,7 +27,7 @@ def png(svg: str) -> bytes:
     pen = _Pen(width, height)
     for element in root.iter():
         pen.draw(element)
-    image = pen.image.resize((round(width * _SCALE), round(height * _SCALE)), Image.Resampling.LANCZOS)
+    image = pen.image.reduce(_FINE)
     held = io.BytesIO()
     image.save(held, "PNG", optimize=True)
     return held.getvalue()
@@ -61,10 +61,11 @@ class _Pen:
                 for points in _paths(element.attrib["d"]):
                     self._stroke(points, element, classes)
             case "circle":
-                x, y, r = given["cx"], given["cy"], given["r"]
                 ring = "ring" in classes
                 fill, edge = (_colours()["paper"], _tint(classes)) if ring else (_tint(classes), _colours()["paper"])
-                self.canvas.ellipse(self._box(x - r, y - r, x + r, y + r), fill, edge, round((2 if ring else 1) * self.scale))
+                width = 2.0 if ring else 1.0
+                x, y, r = given["cx"], given["cy"], given["r"] + width / 2  # an edge lies on both sides of the radius
+                self.canvas.ellipse(self._box(x - r, y - r, x + r, y + r), fill, edge, round(width * self.scale))
             case "rect":
                 x, y = given["x"], given["y"]
                 self.canvas.rectangle(self._box(x, y, x + given["width"], y + given["height"]), _tint(classes))

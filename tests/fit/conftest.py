@@ -1,4 +1,4 @@
-"""Small videos with everything about them chosen (times, size, turn, pixel shape, colour tags, sound), and sweeps of a stand-in."""
+"""Small videos with everything about them chosen: times, size, turn, pixel shape, colour tags, sound. Sweeps of a stand-in."""
 
 import json
 import sys

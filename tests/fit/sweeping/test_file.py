@@ -69,12 +69,12 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     ("text", "part"),
     [
         (f"{{method: grid, command: {RUN}, parameters: {{x: {{min: 0.0, max: 1.0}}}}}}", "grid: Parameter x is a disallowed"),
-        (f"{{method: bayes, command: {RUN}, parameters: {{x: {{min: 0.0, max: 1.0}}}}}}", 'bayes: Bayesian search requires "met'),
+        (f"{{method: bayes, command: {RUN}, parameters: {{x: {{min: 0.0, max: 1.0}}}}}}", 'bayes: Bayesian search requires'),
         (f"{{method: random, command: {RUN}, parameters: {{x: {{min: 2, max: 1}}}}}}", "x: min 2 is not less than max 1"),
         (f"{{method: random, command: {RUN}, parameters: {{x: {{value: 2020-01-01}}}}}}", "expected values that JSON can hold"),
         (f"{{method: custom, command: {RUN}, parameters: {{x: {{value: 1}}}}}}", "method: custom needs W&B's own server"),
-        ("{method: grid, command: [run, '${arg}'], parameters: {x: {value: 1}}}", "no macro ${arg}; did you mean ${args}?"),
-        (f"{{method: grid, early_terminate: {{type: hyperband, min_iter: 1}}, command: {RUN}, parameters: {{x: {{value: 1}}}}}}",
+        ("{method: grid, command: [run, '${arg}'], parameters: {x: {value: 1}}}", "no macro ${arg}; did you mean ${args}"),
+        ("{method: grid, early_terminate: {type: hyperband, min_iter: 1}, command: [run], parameters: {x: {value: 1}}}",
          "early_terminate: needs a metric"),
         ("[1]", "expected the keys of a sweep"),
         ("{", "expected YAML"),
@@ -112,7 +112,7 @@ def test_options_of_a_class_that_the_file_chooses_are_known(tmp_path: Path) -> N
         "model.generator": {"value": "ResNetGenerator"},
         "model.generator.blocks": {"values": [2, 6]},
         "model.lr": {"distribution": "log_uniform_values", "min": 0.001, "max": 0.01},
-        "model.compile": {"values": ["generators", None]},
+        "trainer.max_time": {"values": ["00:01:00:00", None]},
         "trainer.devices": {"value": 2},
     }
     assert of(tmp_path, fitting(**good)).devices == 2

@@ -34,7 +34,9 @@ def test_the_length_of_a_run_is_known_from_its_configuration(tmp_path: Path) -> 
     assert (trial.step, trial.steps) == (1, 500)
 
 
-@pytest.mark.parametrize("text", ["step,loss\n1,2.0\n2", "step,loss\n1,2.0\n", "step,loss\n1,2.0\n2,\n", "step,loss\n1,2.0\n2,x\n"])
+@pytest.mark.parametrize(
+    "text", ["step,loss\n1,2.0\n2", "step,loss\n1,2.0\n", "step,loss\n1,2.0\n2,\n", "step,loss\n1,2.0\n2,x\n"]
+)
 def test_half_a_row_and_what_is_no_number_are_passed_over(tmp_path: Path, text: str) -> None:
     (folder := tmp_path / "a").mkdir()
     (folder / "metrics.csv").write_text(text)

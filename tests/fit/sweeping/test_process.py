@@ -37,9 +37,7 @@ def test_what_a_program_says_goes_to_its_log(tmp_path: Path, lifeline: Lifeline)
     assert set((tmp_path / "log").read_text().splitlines()) == {"out", "err", "''"}
 
 
-def test_a_program_is_asked_to_end_and_then_killed(
-    tmp_path: Path, lifeline: Lifeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_program_is_asked_to_end_and_then_killed(tmp_path: Path, lifeline: Lifeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KILL_AFTER", 0.4)
     code = f"import signal; signal.signal(15, signal.SIG_IGN); open({str(tmp_path / 'ready')!r}, 'w'); signal.pause()"
     process = started(tmp_path, lifeline, code)

@@ -55,10 +55,12 @@ def test_random_draws_are_plain_values_within_their_ranges() -> None:
     found = [args for args in drawn({"method": "random", "parameters": RANGES}, 60) if args]
     assert len(found) == 60
     for args in found:
-        assert type(args["r"]) is float and 0.5 <= args["r"] <= 1.5
-        assert type(args["log"]) is float and 1e-5 <= args["log"] <= 1e-1
-        assert type(args["whole"]) is int and 2 <= args["whole"] <= 5
-        assert args["steps"] in (0, 5, 10) and type(args["steps"]) in (int, float)
+        assert [type(args[name]) for name in ("r", "log", "whole")] == [float, float, int]
+        assert 0.5 <= args["r"] <= 1.5
+        assert 1e-5 <= args["log"] <= 1e-1
+        assert 2 <= args["whole"] <= 5
+        assert args["steps"] in (0, 5, 10)
+        assert type(args["steps"]) in (int, float)
         assert args["fixed"] == 3
     assert {args["choice"] for args in found} == {"a", None, False}
     assert sum(args["log"] < 1e-3 for args in found) in range(15, 46), "half of the decades, half of the draws"
@@ -81,7 +83,8 @@ def test_bayes_comes_near_the_minimum_and_repeats() -> None:
         made, trials = Suggestions(config, seed), [Trial(1, {"x": 3.5}, state="finished", history=[20.0, 3.5**2])]
         for number in range(2, 16):
             args = made.next(trials, number)
-            assert args is not None and type(args["x"]) is float
+            assert args is not None
+            assert type(args["x"]) is float
             trials.append(Trial(number, args, state="finished", history=[args["x"] ** 2]))
         return [trial.args["x"] for trial in trials]
 
@@ -96,7 +99,8 @@ def test_bayes_goes_on_beside_trials_that_run_failed_or_were_stopped() -> None:
     states: list[State] = ["finished", "failed", "stopped", "running", "waiting", "finished"]
     trials = [Trial(n, {"x": n / 2}, state=state, history=[1.0 * n] if n % 2 else []) for n, state in enumerate(states, 1)]
     args = Suggestions(config, 0).next(trials, 7)
-    assert args is not None and -4 <= args["x"] <= 4
+    assert args is not None
+    assert -4 <= args["x"] <= 4
 
 
 def hyperband(*histories: list[float], goal: str = "minimize", **rule: Any) -> list[int]:
