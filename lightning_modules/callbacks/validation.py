@@ -40,8 +40,7 @@ class Validation(Callback):
 
     Lower is better in all three, and ``checkpoints.best`` can name any. The score is both in one number, see
     ``metrics.score``; a run that looks like a cheat, or is not finite, scores worst, also when it ends with an error because
-    of it. Devices share the clips. Flow is the clips' own, or estimated as
-    ``fit.evaluate`` does.
+    of it. Devices share the clips. Flow is the clips' own, or estimated as ``fit.evaluate`` does.
 
     Args:
         every: generator steps between two validations and at the end of a run, >= 0; 0 leaves them out.
