@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,11 +143,12 @@ def _content_problems(config: Config) -> Iterator[str]:
 def _suggestion_problems(config: Config) -> Iterator[str]:
     try:
         suggestions = Suggestions(config, 0)
-        first = suggestions.next([], 1)
-        if first is not None:
-            tried = Trial(1, first, state="finished", history=[0.0])
-            suggestions.next([tried], 2)
-            suggestions.to_stop([tried, Trial(2, first, state="running", history=[0.0])])
+        trials: list[Trial] = []
+        while (
+            len(trials) < 3 and (args := suggestions.next(trials, len(trials) + 1)) is not None
+        ):  # bayes thinks from the third on
+            trials.append(Trial(len(trials) + 1, args, state="finished", history=[1.0 * len(trials)]))
+        suggestions.to_stop([replace(trial, state="running") for trial in trials])
         parameters(config)
     except Exception as error:  # of a library that raises what comes
         yield f"{config['method']}: {' '.join(str(error).split()) or type(error).__name__}"

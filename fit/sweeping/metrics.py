@@ -51,7 +51,7 @@ def series(rows: Iterable[dict[str, str]], name: str) -> list[float]:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     """All but a last row that is still being written."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
         return [row for row in csv.DictReader(file) if None not in row.values()]
 
 

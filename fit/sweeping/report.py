@@ -1,5 +1,6 @@
 """What a sweep has found, as one page that needs nothing else, and its plots as PNG."""
 
+import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -68,14 +69,14 @@ def _parts(
     if first := best(trials, file.metric, file.maximize):
         lead = f"Trial {first.number} is repeated by {shlex.join(first.command)}"
         yield section("Best trial", lead, _settings(first))
-    order = ranked(trials, file.metric, file.maximize)
-    yield section("Trials", "The best first, at their last values.", _table(cells(order, file.metric, varied)))
-    drawn = [
+    drawn = [  # the tall one first: the others stand beside it
+        plot("Style against flicker", _FRONT, plots["pareto"]),
         plot("Parallel coordinates", _LINES, plots["parallel"]),
         plot("Importance of the parameters", _about(found) if found else "", plots["importance"]),
-        plot("Style against flicker", _FRONT, plots["pareto"]),
     ]
-    yield section("Plots", "", tag("div", *drawn, class_="plots") if any(drawn) else None)
+    yield section("Plots", "", tag("div", *filter(None, drawn), class_="plots") if any(drawn) else None)
+    order = ranked(trials, file.metric, file.maximize)
+    yield section("Trials", "The best first, at their last values.", _table(cells(order, file.metric, varied)))
     notes = [f"Trial {trial.number} failed: {trial.reason}." for trial in trials if trial.state == "failed"]
     if found is None and file.metric:
         notes.append(f"Importance needs {LEAST} trials with different values of {file.metric}.")
@@ -103,11 +104,14 @@ def _about(found: Importance) -> str:
 
 
 def _settings(trial: Trial) -> Markup:
-    terms = [tag("div", tag("dt", name), tag("dd", str(value))) for name, value in trial.args.items()]
+    terms = [
+        tag("div", tag("dt", name), tag("dd", value if isinstance(value, str) else json.dumps(value)))
+        for name, value in trial.args.items()
+    ]
     return tag("dl", *terms, class_="data")
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Markup:
-    head = tag("tr", *(tag("th", name, scope="col") for name in rows[0]))
+    head = tag("tr", *(tag("th", name.replace(".", ".\N{ZERO WIDTH SPACE}"), scope="col") for name in rows[0]))
     body = [tag("tr", tag("th", row[0], scope="row"), *(tag("td", text) for text in row[1:])) for row in rows[1:]]
     return scrolled(tag("table", tag("thead", head), tag("tbody", *body), class_="values"))

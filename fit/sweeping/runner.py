@@ -86,23 +86,25 @@ class Runner:
 
     def _turn(self, lifeline: Lifeline) -> bool:
         """One look at everything; whether anything is left to do."""
-        for slot in list(self.running):
-            self._look_at(slot)
-        self._stop()
+        news = [self._look_at(slot) for slot in list(self.running)]
+        self._stop(any(news))
         for slot in range(len(self.slots.environments)):
             if slot not in self.running and (trial := self._next()):
                 self._start(trial, slot, lifeline)
         self.display.refresh(self.trials, self.limit)
         return bool(self.running)
 
-    def _look_at(self, slot: int) -> None:
+    def _look_at(self, slot: int) -> bool:
+        """Bring a trial up to date; whether it has logged anything new."""
         trial, process, logged = self.running[slot]
         ended = process.ended()
-        if logged.update(trial) and not ended:
-            self.store.save(trial)
+        news = logged.update(trial)
         if ended:
             del self.running[slot]
             self._conclude(trial, process.status)
+        elif news:
+            self.store.save(trial)
+        return news
 
     def _conclude(self, trial: Trial, status: int = 1) -> None:
         """Say in its file how a trial has ended."""
@@ -124,12 +126,12 @@ class Runner:
             return "failed", f"it has logged no finite value of {self.file.metric}"
         return "finished", ""
 
-    def _stop(self) -> None:
+    def _stop(self, news: bool) -> None:
         """End what has to: everything after Ctrl-C, the worst where the file says so."""
         if len(self.asked) > self.told:
             self.told = len(self.asked)
             self.display.interrupted(self.asked[-1], len(self.running), again=self.told > 1)
-        doomed = set() if self.asked else set(self.suggestions.to_stop(self.trials))
+        doomed = set(self.suggestions.to_stop(self.trials)) if news and not self.asked else set()
         for trial, process, _ in self.running.values():
             if len(self.asked) > 1:
                 process.kill()
