@@ -9,10 +9,10 @@ WORST = 10.0  # of all scores; so large that nobody keeps it, so small that a mo
 def score(style: float, plain: float, flicker: float | None, paint: float, flags: Sequence[str] = ()) -> float:
     """min(WORST, style / plain + max(0, A - 1)) with A = (R(output) - 1) / R(style).
 
-    The first term is the share of the way to the style that is still to go, 1 where the unpainted input is. A is the flicker added to the input's own, in
-    units of what paintings show that the camera moves over: up to these nothing is charged, and calmer is not rewarded, as
-    blur and grey would be. The input's own is 1 in units of R; it is left out because validation clips bring sensor noise, or
-    errors of an estimated flow, which the style's clips do not.
+    The first term is the share of the way to the style that is still to go, 1 where the unpainted input is. A is the flicker
+    added to the input's own, in units of what paintings show that the camera moves over: up to these nothing is charged, and
+    calmer is not rewarded, as blur and grey would be. The input's own is 1 in units of R; it is left out because validation
+    clips bring sensor noise, or errors of an estimated flow, which the style's clips do not.
 
     Args:
         style: distance of the painted frames from the style, >= 0.
