@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,40 +72,28 @@ def shortened(path: Path, **changed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory, sweep_files: Path, run_sweep: Callable[..., Any]) -> tuple[Any, Path]:
-    """sweeps/smoke.yaml under the agent and, beside it, through our own runner; the session and the runner's folder."""
-    theirs, ours = (with_style(tmp_path_factory.mktemp(name)) for name in ("agent", "offline"))
-    config = shortened(sweep_files / "smoke.yaml")
-    (ours / "smoke.yaml").write_text(yaml.safe_dump(config))
-    environment = os.environ | {"PYTHONPATH": str(sweep_files.parent), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "fit.sweep", "smoke.yaml", "--dir", "out"]
-    with (ours / "said.txt").open("w") as said:
-        runner = subprocess.Popen(command, cwd=ours, env=environment, stdout=said, stderr=subprocess.STDOUT)
-        session = run_sweep(theirs, config)
-        assert runner.wait() == 0, (ours / "said.txt").read_text()
-    return session, ours / "out"
+def smoke(tmp_path_factory: pytest.TempPathFactory, sweep_files: Path, run_sweep: Callable[..., Any]) -> Any:
+    """sweeps/smoke.yaml under the agent."""
+    return run_sweep(with_style(tmp_path_factory.mktemp("agent")), shortened(sweep_files / "smoke.yaml"))
 
 
-def test_the_smoke_sweep_runs_to_its_end(smoke: tuple[Any, Path]) -> None:
-    session, _ = smoke
-    assert session.status == 0, session.said
-    assert session.server.seen == {"Viewer", "UpsertSweep", "SweepWithRuns", "CreateAgent", "Heartbeat"}
-    assert len(session.server.runs) == 4
-    assert sorted(session.runs()) == sorted(session.server.runs), session.said
+def test_the_smoke_sweep_runs_to_its_end(smoke: Any) -> None:
+    assert smoke.status == 0, smoke.said
+    assert smoke.server.seen == {"Viewer", "UpsertSweep", "SweepWithRuns", "CreateAgent", "Heartbeat"}
+    assert len(smoke.server.runs) == 4
+    assert sorted(smoke.runs()) == sorted(smoke.server.runs), smoke.said
 
 
-def test_each_trials_configuration_is_its_suggestion(smoke: tuple[Any, Path]) -> None:
-    session, _ = smoke
-    for name, folder in session.runs().items():
-        found, wanted = resolved(folder), session.server.runs[name]
+def test_each_trials_configuration_is_its_suggestion(smoke: Any) -> None:
+    for name, folder in smoke.runs().items():
+        found, wanted = resolved(folder), smoke.server.runs[name]
         assert {key: found[key] for key in wanted} == wanted
-    assert {"model.adversarial": "hinge", "model.temporal_weight": 220.0} in session.server.runs.values(), "the defaults"
+    assert {"model.adversarial": "hinge", "model.temporal_weight": 220.0} in smoke.server.runs.values(), "the defaults"
 
 
-def test_each_trial_is_followed_by_wandb(smoke: tuple[Any, Path]) -> None:
-    session, _ = smoke
-    for name, folder in session.runs().items():
-        (log,) = (session.folder / "runs" / "wandb").glob(f"offline-run-*-{name}/run-{name}.wandb")
+def test_each_trial_is_followed_by_wandb(smoke: Any) -> None:
+    for name, folder in smoke.runs().items():
+        (log,) = (smoke.folder / "runs" / "wandb").glob(f"offline-run-*-{name}/run-{name}.wandb")
         data = log.read_bytes()
         for part in ("val/score", "val/style", "throughput/", "samples/sheet", "samples/video", "sweep1", folder.name):
             assert part.encode() in data, f"{part} has not arrived"
@@ -116,19 +104,24 @@ def scores_of(folder: Path) -> list[float]:
     return [float(row["val/score"]) for row in RunLogger(folder).rows() if row.get("val/score")]
 
 
-def test_offline_runs_the_same_trials_with_the_same_configurations(smoke: tuple[Any, Path]) -> None:
-    session, ours = smoke
+@pytest.mark.prove
+def test_offline_runs_the_same_trials_with_the_same_configurations(smoke: Any, sweep_files: Path, tmp_path: Path) -> None:
+    (with_style(tmp_path) / "smoke.yaml").write_text(yaml.safe_dump(shortened(sweep_files / "smoke.yaml")))
+    environment = os.environ | {"PYTHONPATH": str(sweep_files.parent), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "fit.sweep", "smoke.yaml", "--dir", "out"]
+    assert subprocess.run(command, cwd=tmp_path, env=environment, check=False).returncode == 0
     varied = ("model.adversarial", "model.temporal_weight")
 
-    def by_trial(configs: list[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
+    def by_trial(folders: Iterable[Path]) -> dict[Any, dict[str, Any]]:
+        configs = [resolved(folder) for folder in folders]
         return {tuple(config[key] for key in varied): config for config in configs}
 
-    theirs = by_trial([resolved(folder) for folder in session.runs().values()])
-    mine = by_trial([resolved(path.parent) for path in ours.rglob("config.yaml")])
+    mine = by_trial(path.parent for path in (tmp_path / "out").rglob("config.yaml"))
     assert len(mine) == 4
-    assert mine == theirs
+    assert mine == by_trial(smoke.runs().values())
 
 
+@pytest.mark.prove
 def test_a_bayes_file_runs_likewise(tmp_path: Path, sweep_files: Path, run_sweep: Callable[..., Any]) -> None:
     session = run_sweep(with_style(tmp_path), shortened(sweep_files / "temporal.yaml"), most=2)
     assert session.status == 0, session.said
