@@ -16,14 +16,13 @@ from fit.messages import explain, fail
 from fit.run import python
 from fit.sweeping.display import Display
 from fit.sweeping.file import RUN_CAP, SweepFile, read
-from fit.sweeping.parameters import grid_size, parameters
-from fit.sweeping.report import write
+from fit.sweeping.parameters import Parameter, grid_size, parameters
+from fit.sweeping.report import PAGE, write
 from fit.sweeping.runner import Runner
 from fit.sweeping.slots import share_out
-from fit.sweeping.store import Store
+from fit.sweeping.store import TRIAL, Store
 from fit.sweeping.suggest import Suggestions
 from fit.sweeping.table import best, ranked, table
-from fit.sweeping.trial import Trial
 
 
 def parser() -> Parser:
@@ -57,6 +56,9 @@ def main(args: Sequence[str] | None = None) -> int:
     given = parser().parse_args(args)
     try:
         return sweep(given)
+    except KeyboardInterrupt:
+        print("interrupted; no trial is running", file=sys.stderr)
+        return 130
     except Exception as error:
         if line := explain(error):
             fail(line)
@@ -73,8 +75,7 @@ def sweep(given: argparse.Namespace) -> int:
     limit = total(file, given.count)
     slots = share_out(given.parallel, file.devices)
     suggestions = Suggestions(file.config, given.seed)
-    varied = [parameter for parameter in parameters(file.config) if len(parameter.values) > 1]
-    display = Display(sys.stdout, file, varied, given.parallel)
+    display = Display(sys.stdout, file, varied(file), given.parallel)
     if given.dir:
         Store(given.dir).check(file, given.seed)
         given.dir.mkdir(parents=True, exist_ok=True)
@@ -84,8 +85,8 @@ def sweep(given: argparse.Namespace) -> int:
         runner = Runner(file, store, suggestions, slots, limit, python(), display)
         display.say(f"Sweep: {store.folder}, {limit} trials, {len(runner.trials)} begun", *filter(None, [slots.note]))
         signal = runner.run(lock)
-        write(file, store, runner.trials, varied)
-    display.say(*farewell(given, file, store, runner.trials, limit))
+        write(file, store, runner.trials, varied(file))
+    display.say(*farewell(given, runner))
     if signal:
         return 128 + signal
     return int(not any(trial.state in ("finished", "stopped") for trial in runner.trials))
@@ -107,18 +108,29 @@ def total(file: SweepFile, count: int | None) -> int:
     return min(said)
 
 
-def farewell(given: argparse.Namespace, file: SweepFile, store: Store, trials: Sequence[Trial], limit: int) -> list[str]:
+def farewell(given: argparse.Namespace, runner: Runner) -> list[str]:
     """The table, the best trial with its command, and how to go on."""
-    varied = [parameter for parameter in parameters(file.config) if len(parameter.values) > 1]
-    lines = ["", *table(ranked(trials, file.metric, file.maximize), file.metric, varied), ""]
+    file, store, trials = runner.file, runner.store, runner.trials
+    lines = ["", *table(ranked(trials, file.metric, file.maximize), file.metric, varied(file)), ""]
     if found := best(trials, file.metric, file.maximize):
         lines += [f"Best: trial {found.number} in {store.of(found)}; it is repeated by", f"  {shlex.join(found.command)}"]
-    lines.append(f"Table and plots: {store.folder / 'sweep.html'}")
-    if sum(trial.final for trial in trials) < limit:
+    lines.append(f"Table and plots: {store.folder / PAGE}")
+    if runner.satisfied:
+        lines.append(f"The target, {file.metric} {file.target}, is reached.")
+    elif runner.hopeless:
+        lines.append(
+            f"All {len(trials)} trials failed. Find out why, remove {TRIAL} of those to try again, and run the same again."
+        )
+    elif sum(trial.final for trial in trials) < (runner.limit or 0):
         words = [python(), "-m", "fit.sweep", str(given.file), "--dir", str(store.folder)]
         words += [word for name in ("count", "parallel", "seed") if (word := option(given, name))]
         lines += ["Not all trials have ended. Go on with:", f"  {shlex.join(words)}"]
     return lines
+
+
+def varied(file: SweepFile) -> list[Parameter]:
+    """The parameters that are not constant."""
+    return [parameter for parameter in parameters(file.config) if len(parameter.values) > 1]
 
 
 def option(given: argparse.Namespace, name: str) -> str:

@@ -77,10 +77,13 @@ def test_a_failed_trial_whose_record_is_removed_is_tried_again(sweep_file: Sweep
     assert len(lines(STARTS)) == 4
 
 
-def test_a_sweep_in_which_all_fails_ends_early_and_says_so(sweep_file: SweepFiles) -> None:
+def test_a_sweep_in_which_all_fails_ends_early_and_says_so(sweep_file: SweepFiles, capsys: pytest.CaptureFixture[str]) -> None:
     file = sweep_file({"x": {"values": list(range(20))}, "exit": {"value": 1}})
     assert main([str(file), "--dir=out"]) == 1
     assert len(lines(STARTS)) == 5
+    said = capsys.readouterr().out
+    assert "All 5 trials failed. Find out why" in said
+    assert "Go on with" not in said
 
 
 def test_a_program_that_cannot_be_run_is_a_failed_trial(sweep_file: SweepFiles, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,10 +99,13 @@ def test_a_trial_without_a_value_of_the_metric_has_failed(sweep_file: SweepFiles
 
 
 @pytest.mark.parametrize(("goal", "values"), [("minimize", [8, 2, 7]), ("maximize", [1, 5, 0])])
-def test_a_target_that_is_reached_ends_the_sweep(sweep_file: SweepFiles, goal: str, values: list[int]) -> None:
+def test_a_target_that_is_reached_ends_the_sweep(
+    sweep_file: SweepFiles, goal: str, values: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
     metric = {"name": "loss", "target": 3, "goal": goal}
     assert main([str(sweep_file({"loss": {"values": values}, "steps": {"value": 1}}, metric=metric)), "--dir=out"]) == 0
     assert [trial.args["loss"] for trial in trials()] == values[:2]
+    assert capsys.readouterr().out.endswith("The target, loss 3, is reached.\n")
 
 
 def test_slots_run_at_the_same_time_with_their_part_of_the_cores(
