@@ -201,8 +201,8 @@ def test_bayes_learns_from_what_was_logged(sweep_file: SweepFiles) -> None:
     file = sweep_file({"x": {"min": 0.0, "max": 9.0}, "steps": {"value": 1}}, method="bayes")
     assert main([str(file), "--dir=out", "--count=8"]) == 0
     assert min(trial.args["x"] for trial in trials()) < 0.5
-    assert main([str(file), "--dir=again", "--count=8"]) == 0
-    assert [trial.args for trial in trials()] == [trial.args for trial in trials("again")]
+    assert main([str(file), "--dir=again", "--count=4"]) == 0
+    assert [trial.args for trial in trials()][:4] == [trial.args for trial in trials("again")]
 
 
 def test_it_runs_in_a_thread_too(sweep_file: SweepFiles) -> None:
