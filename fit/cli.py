@@ -14,7 +14,7 @@ from jsonargparse.typing import NonNegativeInt
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import Logger
 
 from datamodules.base import ClipDataModule
 from fit.evaluate import evaluate
@@ -25,6 +25,7 @@ from fit.parser import Parser, classes_start_anew
 from fit.ranks import RankLost, Ranks, first_process
 from fit.resume import interrupted_run, job, last_checkpoint, notes, run_folder, take_note
 from fit.run import SaveConfig, farewell, trainer
+from fit.tracking import attached, close, hand_over
 from lightning_modules.base import StyleMethod
 from lightning_modules.callbacks.alarms import Alarms
 from lightning_modules.callbacks.checkpoint import Checkpoints
@@ -98,7 +99,8 @@ class StyleCLI(LightningCLI):
         loggers = [given.logger] if isinstance(given.logger, Logger) else given.logger or []
         callbacks = [Throughput(), Progress(), *(given.callbacks or [])]
         try:
-            made = super().instantiate_trainer(logger=[RunLogger(self.folder), *loggers], callbacks=callbacks, **kwargs)
+            loggers = [RunLogger(self.folder), *attached(loggers)]
+            made = super().instantiate_trainer(logger=loggers, callbacks=callbacks, **kwargs)
             cast(Any, made).log_every_n_steps *= self.model.n_critic * self.model.accumulate  # of the generators, not batches
             return made
         except BaseException:
@@ -156,37 +158,34 @@ class StyleCLI(LightningCLI):
 
     def finish(self, status: int) -> None:
         """Close what outlives the trainer. A run that has not made a step leaves no folder."""
-        if any(isinstance(logger, WandbLogger) for logger in self.trainer.loggers):
-            import wandb
-
-            wandb.finish(exit_code=status)
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         if first_process() and self.folder:
             if saved := numbered(self.folder / "checkpoints"):
                 if status == 0 and self.config.card and step_of(saved[-1]) >= self.model.steps > self.begun:
-                    hand_in_card(self.folder, self.config.card)
+                    self.hand_in_card(self.folder)
                 print(farewell(self.folder, step_of(saved[-1]), self.model.steps))
             elif not self.model.generator_step:
                 self.take_back()
+        close(self.trainer.loggers, status)
         if status == 128 + signal.SIGUSR1 and first_process():
             requeue()
+
+    def hand_in_card(self, folder: Path) -> None:
+        """Judge a run that is complete. Whatever goes wrong with that does not undo the run."""
+        print("Judging the network on photographs in motion that are never trained on (--card 0 leaves this out) ...")
+        try:
+            card = evaluate([folder], clips=self.config.card, speed=[(720, 1280)])
+            hand_over(self.trainer.loggers, card, folder / "card", self.model.steps)
+        except KeyboardInterrupt:
+            print("interrupted; no card")
+        except Exception as error:
+            print(f"warning: no card: {' '.join(str(error).split())}", file=sys.stderr)
 
     def take_back(self) -> None:
         """Remove the folder of a run that has not begun."""
         if self.folder and not self.resumed and first_process():
             remove(self.folder)
-
-
-def hand_in_card(folder: Path, clips: int) -> None:
-    """Judge a run that is complete. Whatever goes wrong with that does not undo the run."""
-    print("Judging the network on photographs in motion that are never trained on (--card 0 leaves this out) ...")
-    try:
-        evaluate([folder], clips=clips, speed=[(720, 1280)])
-    except KeyboardInterrupt:
-        print("interrupted; no card")
-    except Exception as error:
-        print(f"warning: no card: {' '.join(str(error).split())}", file=sys.stderr)
 
 
 def resumed(words: list[str]) -> str | None:
@@ -232,6 +231,25 @@ def quiet() -> None:
         warnings.filterwarnings("ignore", message=advice)
 
 
+def command_line(kind: type[StyleCLI], args: list[str] | None) -> StyleCLI:
+    """Read a command line, as ``main`` does, and build what ``kind`` builds of it."""
+    return kind(
+        StyleMethod,
+        ClipDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        trainer_class=trainer,
+        save_config_callback=SaveConfig,
+        save_config_kwargs={"save_to_log_dir": False},  # it writes the file itself
+        parser_class=Parser,
+        parser_kwargs={"description": DESCRIPTION, "usage": USAGE, "prog": "python -m fit"},
+        auto_configure_optimizers=False,
+        load_from_checkpoint_support=False,  # StyleMethod stores how it was built, from notebooks too
+        run=False,
+        args=args,
+    )
+
+
 def main(args: list[str] | None = None) -> StyleCLI:
     """Train as the command line says.
 
@@ -246,21 +264,7 @@ def main(args: list[str] | None = None) -> StyleCLI:
     """
     quiet()
     try:
-        cli = StyleCLI(
-            StyleMethod,
-            ClipDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            trainer_class=trainer,
-            save_config_callback=SaveConfig,
-            save_config_kwargs={"save_to_log_dir": False},  # it writes the file itself
-            parser_class=Parser,
-            parser_kwargs={"description": DESCRIPTION, "usage": USAGE, "prog": "python -m fit"},
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,  # StyleMethod stores how it was built, from notebooks too
-            run=False,
-            args=args,
-        )
+        cli = command_line(StyleCLI, args)
     except (ValueError, OSError, ImportError, MisconfigurationException) as error:
         fail(error)
     try:

@@ -1,5 +1,6 @@
 """The folder of a run."""
 
+import os
 import re
 import shutil
 from contextlib import suppress
@@ -8,11 +9,12 @@ from pathlib import Path
 
 from fit.ranks import first_process
 
-RUNS = Path("runs")
+VARIABLE = "FIT_RUNS"  # environment variable: where the folders of runs are made
+RUNS = Path(os.environ.get(VARIABLE) or "runs")
 
 
 def new_folder(name: str) -> Path:
-    """Make ``runs/<time>-<name>``, with a number behind it if another run started in the same second.
+    """Make ``runs/<time>-<name>`` (or in ``FIT_RUNS``), with a number behind it if another run started in the same second.
 
     Under several processes only the first makes it; Lightning tells the others through ``trainer.log_dir``.
 

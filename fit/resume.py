@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from fit.folder import RUNS
-from fit.ranks import first_process
+from fit.ranks import PARENT, first_process
 from lightning_modules.base import StyleMethod
 from lightning_modules.checkpoint_file import CheckpointError, read_checkpoint
 from lightning_modules.checkpoint_folder import newest_good
 
 LAST = "last"
 NOTES = "run.json"
+SWEEP, RUN = "WANDB_SWEEP_ID", "WANDB_RUN_ID"  # environment variables: what a W&B agent starts
 
 
 def run_folder(name: str) -> Path:
@@ -34,9 +35,17 @@ def run_folder(name: str) -> Path:
     raise ValueError(f"--resume: expected the folder of a run, with its config.yaml, got {name}; see {RUNS}/")
 
 
+def trial() -> str | None:
+    """What names the trial of a sweep that a W&B agent has started here, also when it starts it again; None outside of one."""
+    sweep, run = os.environ.get(SWEEP), os.environ.get(RUN)
+    return f"sweep {sweep}/{run}" if sweep and run else None
+
+
 def job() -> str | None:
-    """What names this job on a cluster and stays the same when the job is started again, or None outside of one."""
+    """What names this job and stays the same when it is started again: a trial, or of a cluster. None outside of these."""
     environment = os.environ
+    if found := trial():
+        return found  # of which a job may run several
     if "SLURM_ARRAY_JOB_ID" in environment:
         return f"slurm {environment['SLURM_ARRAY_JOB_ID']}_{environment['SLURM_ARRAY_TASK_ID']}"
     if "SLURM_JOB_ID" in environment:
@@ -48,18 +57,18 @@ def job() -> str | None:
 
 
 def interrupted_run(words: list[str]) -> Path | None:
-    """The run of this very job and command line, if the cluster has started the job again."""
+    """The run of this very job and command line, if it is started again by the cluster, or by a sweep's agent."""
     again = max(int(os.environ.get(name, "0")) for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT"))
-    if not again:
+    if not (again or trial()) or PARENT in os.environ:  # another rank is told which
         return None
     runs = [path.parent for path in sorted(RUNS.glob(f"*/{NOTES}")) if came_from(path.parent, words)]
-    return runs[-1] if runs else None
+    return next((folder for folder in reversed(runs) if (folder / "config.yaml").is_file()), None)
 
 
 def came_from(folder: Path, words: list[str]) -> bool:
-    """Whether this job has begun a run with this command line; a job may begin several."""
+    """Whether this job has begun a run with this command line; a job may begin several, a trial is one."""
     said = notes(folder)
-    return (said.get("job"), said.get("command")) == (job(), words)
+    return said.get("job") == job() and (trial() is not None or said.get("command") == words)
 
 
 def notes(folder: Path) -> dict[str, Any]:

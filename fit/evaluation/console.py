@@ -30,7 +30,7 @@ def _lines(card: Card, intervals: bool) -> list[str]:
     cells: Cells = [["", *(head[line] if line >= -len(head) else "" for head in heads)] for line in range(-depth, 0)]
     cells.append(["better", *(column.better.replace("neither", "") for column in card.columns)])
     cells += [[shortened(row.name, _NAME), *(_cell(row, column, intervals) for column in card.columns)] for row in card.rows]
-    return _aligned(cells)
+    return aligned(cells)
 
 
 def _cell(row: Row, column: Column, intervals: bool) -> str:
@@ -41,7 +41,8 @@ def _cell(row: Row, column: Column, intervals: bool) -> str:
     return f"{value} ({between})" if intervals and between else value
 
 
-def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(

@@ -1,8 +1,11 @@
-"""Small videos with everything about them chosen: times, size, turn, pixel shape, colour tags, sound."""
+"""Small videos with everything about them chosen: times, size, turn, pixel shape, colour tags, sound. Sweeps of a stand-in."""
 
+import json
+import sys
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -100,3 +103,52 @@ def styles(tmp_path_factory: pytest.TempPathFactory) -> Path:
         blocks = np.random.default_rng(number).integers(0, 256, (9, 12, 3), np.uint8)
         Image.fromarray(blocks).resize((120, 90)).save(folder / f"{number}.png")
     return folder
+
+
+# A program that stands in for a run: quick, and told by its parameters how to behave.
+FAKE = """
+import csv, json, os, signal, sys, time
+from pathlib import Path
+from typing import Any
+args = json.loads(Path(sys.argv[1]).read_text())
+with open("starts.txt", "a") as file:  # in the working directory, as a trial has it
+    file.write(json.dumps({"args": args, "pid": os.getpid(), "env": dict(os.environ)}) + "\\n")
+if args.get("deaf"):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+folder = Path(os.environ["FIT_RUNS"]) / "20300101-fake"
+folder.mkdir(parents=True)  # fails where an earlier attempt has left one
+print("hello", flush=True)
+with (folder / "metrics.csv").open("w", newline="") as file:
+    writer = csv.writer(file)
+    writer.writerow(["step", "loss", "val/style", "val/flicker_ratio"])
+    for step in range(1, args.get("steps", 3) + 1):
+        value = args.get("loss", args.get("x", 1.0)) / step
+        writer.writerow([step, value, value, 1 / (1 + abs(args.get("x", 1.0)))])
+        file.flush()
+        time.sleep(args.get("sleep", 0))
+if args.get("exit"):
+    print("something is wrong", file=sys.stderr)
+with open("ends.txt", "a") as file:
+    file.write(json.dumps(args) + "\\n")
+sys.exit(args.get("exit", 0))
+"""
+
+
+@pytest.fixture
+def sweep_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a sweep file that runs the stand-in; what it has started is in starts.txt, what came to its end in ends.txt."""
+    pytest.importorskip("sweeps.run", reason="the extra sweeps is not installed")
+
+    def made(parameters: dict[str, Any], **keys: Any) -> Path:
+        (tmp_path / "fake.py").write_text(FAKE)
+        config = {
+            "method": "grid",
+            "metric": {"name": "loss", "goal": "minimize"},
+            "command": [sys.executable, "-I", str(tmp_path / "fake.py"), "${args_json_file}"],
+            "parameters": parameters,
+        }
+        path = tmp_path / "sweep.yaml"
+        path.write_text(json.dumps(config | keys))  # JSON is YAML
+        return path
+
+    return made

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -38,4 +41,13 @@ def test_names_that_are_no_folder_are_refused(name: str) -> None:
 def test_one_process_makes_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert new_folder("x").parent == Path("runs")
+    assert not Path("runs").exists()
+
+
+def test_an_environment_variable_names_the_folder_of_runs(tmp_path: Path) -> None:
+    code = "from fit.folder import new_folder, remove; made = new_folder('x'); print(made); remove(made)"
+    environment = os.environ | {"FIT_RUNS": str(tmp_path / "elsewhere"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    made = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert Path(made.stdout.strip()).parent == tmp_path / "elsewhere"
+    assert not (tmp_path / "elsewhere").exists()
     assert not Path("runs").exists()

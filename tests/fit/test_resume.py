@@ -10,7 +10,7 @@ from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.generators.mobile import MobileGenerator
 
 CLUSTER = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT")
-CLUSTER += ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT")
+CLUSTER += ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "WANDB_SWEEP_ID", "WANDB_RUN_ID", "FIT_PARENT")
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +70,23 @@ def test_a_job_started_again_finds_its_run(environment: dict[str, str], name: st
     assert interrupted_run(words) == Path("runs/2")
     assert interrupted_run(other) == Path("runs/3"), "a job may train several"
     assert interrupted_run(["--model.lr", "1"]) is None, "it had not come far enough to have one"
+
+
+def test_a_trial_started_again_finds_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")  # of the agent, which starts several
+    monkeypatch.setenv("WANDB_SWEEP_ID", "s")
+    assert job() == "slurm 7", "a sweep alone is no trial"
+    monkeypatch.setenv("WANDB_RUN_ID", "r")
+    assert job() == "sweep s/r"
+    take_note(run("1"), job="sweep s/other", command=["x"])
+    assert interrupted_run(["x"]) is None, "started for the first time"
+    take_note(run("2"), job=job(), command=["x"])
+    assert interrupted_run(["--config", "elsewhere"]) == Path("runs/2"), "a file of the agent's may lie elsewhere next time"
+    take_note(run("3"), job=job(), command=["x"])
+    Path("runs/3/config.yaml").unlink()
+    assert interrupted_run(["x"]) == Path("runs/2"), "without a configuration it has not begun"
+    monkeypatch.setenv("FIT_PARENT", "1")
+    assert interrupted_run(["x"]) is None, "another rank is told which run it is"
 
 
 def test_outside_of_a_cluster_there_is_no_job() -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -36,25 +36,40 @@ def page(card: Card, folder: Path) -> str:
         ValueError: it names a file that is not one beside it.
         FileNotFoundError: such a file is missing.
     """
-    style, script = (_file(name) for name in ("card.css", "card.js"))
+    return document(card.title, _parts(card, folder), _file("card.js"))
+
+
+def document(title: str, parts: Iterable[Markup], script: Markup | None = None) -> str:
+    """A page in the style of a card.
+
+    Args:
+        title: of the window.
+        parts: what it holds.
+        script: what runs in it, if anything.
+    """
+    style = _file("card.css")
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", card.title),
+        tag("title", title),
         tag("style", style),
     )
-    body = tag("body", tag("main", *_parts(card, folder)), tag("script", script))
+    body = tag("body", tag("main", *parts), tag("script", script) if script else "")
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _policy(style: str, script: str) -> str:
-    """Nothing may be loaded, and nothing run but our own script: a card shows names that others chose."""
-    hashed = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
-    allowed = f"img-src data:; media-src data:; style-src 'sha256-{hashed[0]}'; script-src 'sha256-{hashed[1]}'"
-    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+def _policy(style: str, script: str | None) -> str:
+    """Nothing may be loaded, and nothing run but our own script: a page shows names that others chose."""
+    runs = f"script-src '{_digest(script)}'; " if script else ""
+    allowed = f"img-src data:; media-src data:; style-src '{_digest(style)}'; {runs}"
+    return f"default-src 'none'; {allowed}base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _file(name: str) -> Markup:
@@ -62,30 +77,30 @@ def _file(name: str) -> Markup:
 
 
 def _parts(card: Card, folder: Path) -> Iterator[Markup]:
-    yield _header(card)
+    yield header(card.title, {name: fact(value) for name, value in card.data.items()})
     yield from _warnings(card)
-    yield _section("Results", _LEGEND, tables.values(card))
-    yield _section("Films", _FILMS, pictures.films(card, folder))
+    yield section("Results", _LEGEND, tables.values(card))
+    yield section("Films", _FILMS, pictures.films(card, folder))
     plots = [
-        _plot("Style against flicker", f"{_FRONT} {_MARKS}" if card.front else _MARKS, tradeoff(card)),
-        _plot("Flicker over time", _TIME, over_time(card)),
-        _plot("Worst clips", _CLIPS, worst_clips(card)),
+        plot("Style against flicker", f"{_FRONT} {_MARKS}" if card.front else _MARKS, tradeoff(card)),
+        plot("Flicker over time", _TIME, over_time(card)),
+        plot("Worst clips", _CLIPS, worst_clips(card)),
     ]
-    yield _section(_compared(card), _verdict(card), tag("div", *plots, class_="plots") if any(plots) else None)
-    yield _section("Where it flickers", _ERRORS, pictures.errors(card, folder))
-    yield _section("Contact sheet", _SHEET, pictures.sheet(card, folder))
-    yield _section("Files and cost", "", tables.cost(card))
-    yield _section("What the columns mean", "", tables.legend(card))
-    yield _section("Notes", "", tag("ul", *(tag("li", note) for note in card.notes)) if card.notes else None)
+    yield section(_compared(card), _verdict(card), tag("div", *plots, class_="plots") if any(plots) else None)
+    yield section("Where it flickers", _ERRORS, pictures.errors(card, folder))
+    yield section("Contact sheet", _SHEET, pictures.sheet(card, folder))
+    yield section("Files and cost", "", tables.cost(card))
+    yield section("What the columns mean", "", tables.legend(card))
+    yield section("Notes", "", tag("ul", *(tag("li", note) for note in card.notes)) if card.notes else None)
 
 
-def _header(card: Card) -> Markup:
-    shown = {name: fact(value) for name, value in card.data.items()}
+def header(title: str, shown: Mapping[str, str]) -> Markup:
+    """The title of a page over facts by their names."""
     facts = [
         tag("div", tag("dt", name), tag("dd", text), class_="long" if len(text) > _LONG else None)
         for name, text in shown.items()
     ]
-    return tag("header", tag("h1", card.title), tag("dl", *facts, class_="data") if facts else "")
+    return tag("header", tag("h1", title), tag("dl", *facts, class_="data") if facts else "")
 
 
 def _warnings(card: Card) -> Iterator[Markup]:
@@ -104,14 +119,16 @@ def _verdict(card: Card) -> str:
     return f"No other is better in both style and flicker: {', '.join(card.front)}." if card.front else ""
 
 
-def _section(title: str, lead: str, content: Markup | None) -> Markup:
+def section(title: str, lead: str, content: Markup | None) -> Markup:
+    """A part of a page under its title; nothing where there is no content."""
     if content is None:
         return Markup()
     return tag("section", tag("h2", title), tag("p", lead, class_="lead") if lead else "", content)
 
 
-def _plot(title: str, about: str, plot: Markup | None) -> Markup:
-    if plot is None:
+def plot(title: str, about: str, drawn: Markup | None) -> Markup:
+    """A drawing under its title; nothing where there is none."""
+    if drawn is None:
         return Markup()
     caption = tag("figcaption", tag("h3", title), tag("p", about))
-    return tag("figure", caption, tag("div", plot, class_="scroll", tabindex="0"))
+    return tag("figure", caption, tag("div", drawn, class_="scroll", tabindex="0"))
