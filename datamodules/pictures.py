@@ -96,7 +96,7 @@ def to_rgb(picture: Picture, converter: VideoReformatter) -> Pixels:
 def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoReformatter) -> Picture:
     """Store ``(H, W, 3)`` in [0, 255] in a YUV pixel format, with these tags."""
     picture = converter.reformat(
-        Picture.from_ndarray(rgb, "rgb24"),
+        Picture.from_numpy_buffer(np.ascontiguousarray(rgb), "rgb24"),
         format=pixel_format,
         src_color_range=ColorRange.JPEG,
         dst_colorspace=SWSCALE_MATRIX.get(colour.matrix, BT601),
