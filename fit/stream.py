@@ -1,7 +1,7 @@
 """Checkpoint to painted frames: frames go in one after the other and come out repainted, at the size they had."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def repaint(
         return
     usual = torch.get_num_threads()
     try:
-        for done in side_by_side(painted, groups, workers, lambda: torch.set_num_threads(threads)):
+        for done in side_by_side(painted, groups, workers, lambda: prepare(device, threads)):
             yield from done
     finally:
         torch.set_num_threads(usual)  # of the threads that come after; the one that runs this has kept its own
@@ -139,16 +139,17 @@ def _painted(group: list[Event], paint: Paint, device: str) -> list[Event]:
     frames = [event for event in group if isinstance(event, Frame)]
     if not frames:
         return group
-    with torch.inference_mode(), own_queue(device):
+    with torch.inference_mode():
         pixels = iter(to_pixels(paint(to_numbers([frame.rgb for frame in frames], device))))
     return [replace(event, rgb=next(pixels)) if isinstance(event, Frame) else event for event in group]
 
 
-def own_queue(device: str) -> AbstractContextManager[object]:
-    """Let a GPU work for this thread beside what it does for others: so one batch is copied while another is painted."""
-    if torch.device(device).type != "cuda":
-        return nullcontext()
-    return torch.cuda.stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
+def prepare(device: str, threads: int) -> None:
+    """Set up a thread to paint beside others: with a queue of its own on a GPU, so that one copies while another paints."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
+    else:
+        torch.set_num_threads(threads)
 
 
 def to_numbers(frames: Sequence[Pixels], device: str = "cpu") -> Tensor:
