@@ -63,7 +63,9 @@ def pipeline(source: Path, paint: Paint, given: argparse.Namespace, device: str)
     print(f"{'':34}{'frames/s':>9}{'core-ms a frame':>17}")
     for name, stage in (*alone.items(), ("all together, no check", together)):
         print(f"{name:34}{1 / stage.wall:9.1f}{1000 * stage.work:17.1f}")
-    possible = possible_rate(list(alone.values())[1:], cores(), device)
+    parts = list(alone.values())[1:]
+    print(f"{'sum of decode, network, encode':34}{'':9}{1000 * sum(stage.work for stage in parts):17.1f}")
+    possible = possible_rate(parts, cores(), device)
     print(f"{'possible':34}{possible:9.1f}   {in_words(cores(), device)}")
     print(f"{'reached of that':34}{100 / together.wall / possible:7.0f} %")
     print(render([source], out, paint, device=device, latency=True)[-1])
@@ -108,11 +110,7 @@ def possible_rate(alone: list[Stage], count: int, device: str) -> float:
 
 def in_words(count: int, device: str) -> str:
     """What ``possible_rate`` is."""
-    return (
-        f"{count} cores over the sum of decode, network and encode"
-        if torch.device(device).type == "cpu"
-        else "the slowest stage"
-    )
+    return f"{count} cores over that sum" if torch.device(device).type == "cpu" else "the slowest stage"
 
 
 def measured(work: Callable[[], object], frames: int) -> Stage:
