@@ -73,10 +73,11 @@ class LiveReader(VideoReader):
                 self._pipe or self.path,
                 format="rawvideo" if self._raw else None,
                 options=options,
-                timeout=PATIENCE,
+                timeout=None if self._pipe else PATIENCE,
                 metadata_errors="replace",
             )
         except (av.FFmpegError, OSError, ValueError) as error:
+            self._pass_on()
             reason = getattr(error, "strerror", None) or str(error)
             hint = "say the --size of raw frames" if self._pipe else "check the address, and that something is sent there"
             raise DataError(self.path, "a video stream", f"one that does not open ({reason})", hint) from error
@@ -86,9 +87,16 @@ class LiveReader(VideoReader):
         try:
             yield from super()._read(packets if self._pipe else self._whole(packets))
         except DataError as error:
+            self._pass_on()
             if self._time is None:
                 raise
             self.lost = f"{self.path}: lost, {error.got}; what was finished until then is kept"
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Raise what PyAV would have swallowed."""
+        if self._pipe and self._pipe.interrupted:
+            raise KeyboardInterrupt
 
     def _whole(self, packets: Iterable[Any]) -> Iterator[Any]:
         """Packets that arrived whole, from the first key frame on: a stream of the network is joined in its middle."""
@@ -111,11 +119,14 @@ class Pipe:
     """What PyAV reads from: a file descriptor whose reading can be ended from another thread."""
 
     def __init__(self, descriptor: int) -> None:
-        self.descriptor, self.stopped = descriptor, False
+        self.descriptor, self.stopped, self.interrupted = descriptor, False, False
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes as they are there; none at the end."""
-        while not self.stopped:
-            if select.select([self.descriptor], [], [], OFTEN)[0]:
-                return os.read(self.descriptor, size)
+        """Up to ``size`` bytes as they are there; none at the end, or after Ctrl-C, which is noted, since PyAV swallows it."""
+        try:
+            while not self.stopped:
+                if select.select([self.descriptor], [], [], OFTEN)[0]:
+                    return os.read(self.descriptor, size)
+        except KeyboardInterrupt:
+            self.stopped = self.interrupted = True
         return b""

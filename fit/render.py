@@ -112,7 +112,7 @@ def render(
     speed = writer.frames / max(time.monotonic() - began, 1e-9)
     count = f"{writer.frames} frame{'s' * (writer.frames != 1)}"
     said = [f"{writer.path}: {count}, {float(writer.seconds):.2f} s, at {speed:.1f} frames/s", *notes(readers, writer, cut)]
-    said += [f"latency: {pace}, from its packet to its place in the output"] if latency else []
+    said += [f"latency: {pace}, from its packet to its place in the output"] if latency and writer.frames else []
     if by_hand:
         raise EndedEarly("interrupted; what was finished until then is kept", said, INTERRUPTED)
     if lost := [reader.lost for reader in live if reader.lost]:

@@ -1,6 +1,7 @@
 """Standard input and streams of the network: as a file while they last; what was finished stays when they end."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -172,6 +173,17 @@ def test_an_interruption_keeps_what_is_finished_while_the_input_waits(
     assert ": 5 frames" in said.out
     with open_video(tmp_path / "out.mp4") as reader:
         assert len(list(reader)) == 5
+
+
+def test_ctrl_c_reaches_a_reader_that_waits(
+    standard_input: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    standard_input(noise(3).tobytes(), close=False)
+    ctrl_c = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+    ctrl_c.start()
+    assert run("-", tmp_path / "out.mp4", "--size", "64x48", "--latency") == 130
+    ctrl_c.join()
+    assert "3 frames" in capsys.readouterr().out
 
 
 def test_nobody_reads_the_output(
