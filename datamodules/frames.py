@@ -9,6 +9,7 @@ damaged, as far as the container or the decoder can tell, raises ``DataError``, 
 ``jump`` begins anew at a key frame.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -112,11 +113,13 @@ class VideoReader:
         audio: its sound streams that can be decoded.
         other: how many streams there are beside the video stream read and ``audio``.
         container, codec: FFmpeg's names of them.
+        arrived: when the latest packet was read, on ``time.perf_counter``'s clock.
     """
 
-    def __init__(self, path: Path, stream: Literal["first", "best"] = "first", threads: int = 0) -> None:
+    def __init__(self, path: Path | str, stream: Literal["first", "best"] = "first", threads: int = 0) -> None:
         self.path = path
-        self._container = _open_container(path)
+        self.arrived = 0.0
+        self._container = self._open()
         try:
             self._video = self._choose(stream)
             self._video.codec_context.thread_count = threads
@@ -203,6 +206,9 @@ class VideoReader:
             pass  # a file in which this search is not possible
         return None
 
+    def _open(self) -> Any:
+        return _open_container(Path(self.path))
+
     def _choose(self, which: Literal["first", "best"]) -> VideoStream:
         """The video stream to read; a cover picture of a music file is none."""
         streams = [s for s in self._container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
@@ -227,18 +233,24 @@ class VideoReader:
         """Decode, turning every sign of damage into a DataError."""
         try:
             for packet in packets:
+                self.arrived = time.perf_counter()
                 if packet.is_corrupt:
                     raise self._damaged("a packet that is cut off")
                 if packet.stream.index != self._video.index:
                     if packet.size:
                         yield packet
                     continue
-                for picture in self._video.decode(packet if packet.size else None):
-                    if picture.is_corrupt:
-                        raise self._damaged("a frame that does not decode fully")
+                for picture in self._pictures(packet):
                     yield self._frame(picture)
         except (av.FFmpegError, OSError) as error:
             raise self._damaged(getattr(error, "strerror", None) or str(error)) from error
+
+    def _pictures(self, packet: Any) -> Iterator[Picture]:
+        """What a packet of the video stream decodes to; an empty one stands for the end."""
+        for picture in self._video.decode(packet if packet.size else None):
+            if picture.is_corrupt:
+                raise self._damaged("a frame that does not decode fully")
+            yield picture
 
     def _frame(self, picture: Picture) -> VideoFrame:
         """Give a picture its time."""
@@ -246,15 +258,15 @@ class VideoReader:
         # Where the declared rate is absurd (FLV often says 1000), so are the durations that follow from it.
         duration = picture.duration * base if _believable(self._video.average_rate) else Fraction(0)
         follows = Fraction(0) if self._time is None else self._time + self._gap
-        time = follows if ticks is None else ticks * base
-        if self._time is not None and time <= self._time:
-            raise self._damaged(f"times that run backwards ({float(time):.3f} s after {float(self._time):.3f} s)")
+        shown = follows if ticks is None else ticks * base
+        if self._time is not None and shown <= self._time:
+            raise self._damaged(f"times that run backwards ({float(shown):.3f} s after {float(self._time):.3f} s)")
         if self._time is not None:
-            self._gap = time - self._time
-        self._time = time
+            self._gap = shown - self._time
+        self._time = shown
         if self._stored is None or picture.rotation != self._rotation:
             self._stored, self._rotation = Orientation.of(picture), picture.rotation
-        return VideoFrame(time, duration or self._gap, picture, self._stored, self._converter)
+        return VideoFrame(shown, duration or self._gap, picture, self._stored, self._converter)
 
     def _until_first_frame(self) -> tuple[list[Event], VideoFrame]:
         """Read up to the first frame, which alone tells the orientation and the colours."""

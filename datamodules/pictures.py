@@ -96,7 +96,7 @@ def to_rgb(picture: Picture, converter: VideoReformatter) -> Pixels:
 def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoReformatter) -> Picture:
     """Store ``(H, W, 3)`` in [0, 255] in a YUV pixel format, with these tags."""
     picture = converter.reformat(
-        Picture.from_ndarray(rgb, "rgb24"),
+        Picture.from_numpy_buffer(_in_rows(rgb), "rgb24"),
         format=pixel_format,
         src_color_range=ColorRange.JPEG,
         dst_colorspace=SWSCALE_MATRIX.get(colour.matrix, BT601),
@@ -106,6 +106,11 @@ def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoR
     picture.colorspace, picture.color_range = colour.matrix, colour.range
     picture.color_primaries, picture.color_trc = colour.primaries, colour.transfer
     return picture
+
+
+def _in_rows(rgb: Pixels) -> Pixels:
+    """The pixels row after row: themselves where they lie so, in sides of one pixel too, for which numpy has no rule."""
+    return rgb if rgb.strides == (3 * rgb.shape[1], 3, 1) else rgb.copy(order="C")
 
 
 def storable_format(pixel_format: str, width: int, height: int) -> str:

@@ -2,7 +2,7 @@
 
 ``python -m fit.bench step``: a training step. ``python -m fit.bench options``: what precision, compiling and checkpointing
 do to it. ``python -m fit.bench layout``: the networks channels-last. ``python -m fit.bench data``: reading, packing, loading.
-``python -m fit.bench metrics``: the metrics of an evaluation.
+``python -m fit.bench metrics``: the metrics of an evaluation. ``python -m fit.bench stylize``: repainting a video.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from fit.bench_layout import layout
 from fit.bench_metrics import metrics
 from fit.bench_options import options
 from fit.bench_step import step
+from fit.bench_stylize import stylize
 from fit.cli import quiet
 from fit.messages import fail
 
@@ -52,6 +53,15 @@ def parser() -> Parser:
     three.add_argument("--clips", default=4, type=at_least(1), metavar="N", help="clips to judge (4)")
     three.add_argument("--repeats", default=3, type=at_least(1), metavar="N", help="times each is judged (3)")
     three.set_defaults(run=metrics)
+    four = commands.add_parser(
+        "stylize", allow_abbrev=False, help="repainting a video: each stage alone, all together, and the usual network"
+    )
+    four.add_argument("--size", default=(720, 1280), type=height_and_width, metavar="HxW", help="of the frames (720x1280)")
+    four.add_argument("--frames", default=60, type=at_least(1), metavar="N", help="of the film (60)")
+    four.add_argument("--batch", default=1, type=at_least(1), metavar="N", help="frames painted at once (1)")
+    four.add_argument("--seconds", default=5, type=at_least(1), metavar="N", help="for each network by itself (5)")
+    four.add_argument("--checkpoint", type=Path, metavar="PATH", help="whose network paints (the default one, untrained)")
+    four.set_defaults(run=stylize)
     return made
 
 

@@ -1,6 +1,6 @@
 """Checkpoint to painted frames: frames go in one after the other and come out repainted, at the size they had."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from datamodules.pictures import Pixels
+from fit.pipeline import side_by_side
 from fit.timeline import Event, Frame
 from lightning_modules.base import StyleMethod
 from lightning_modules.checkpoint_file import CheckpointError
@@ -18,6 +19,7 @@ from lightning_modules.loading import load_method
 
 # Repaints (N, 3, H, W) in [-1, 1], any H and W.
 Paint = Callable[[Tensor], Tensor]
+MOST_SOUND = 64  # packets that wait with the frames of a group
 
 
 def load_paint(checkpoint: Path, device: str = "cpu") -> Paint:
@@ -64,6 +66,8 @@ def at_any_size(paint: Paint, size_multiple: int, min_size: int) -> Paint:
 
     def paint_any(frames: Tensor) -> Tensor:
         height, width = frames.shape[-2:]
+        if (grown(height), grown(width)) == (height, width):
+            return paint(frames)
         rows, columns = mirrored(height, grown(height)).to(frames.device), mirrored(width, grown(width)).to(frames.device)
         return paint(frames[..., rows[:, None], columns])[..., :height, :width]
 
@@ -80,37 +84,88 @@ def mirrored(length: int, size: int) -> Tensor:
     return torch.minimum(index, period - index)
 
 
-def repaint(events: Iterable[Event], paint: Paint, batch: int = 1, device: str = "cpu") -> Iterator[Event]:
-    """Repaint the frames among the events; let the others through.
+def repaint(
+    events: Iterable[Event], paint: Paint, batch: int = 1, device: str = "cpu", workers: int = 0, threads: int = 1
+) -> Generator[Event]:
+    """Repaint the frames among the events, in their order; let the others through.
 
-    At most ``batch`` frames are held at any time, and painted together.
+    At most ``batch`` frames are held at any time, and painted together; twice that for each of ``workers``.
+
+    Args:
+        events: frames and sound.
+        paint: see ``Paint``; where there are workers, called by several threads at the same time.
+        batch: frames painted together.
+        device: where they are painted.
+        workers: threads that paint beside the one that takes the frames; 0 leaves it to that.
+        threads: with which torch computes in each of them, on a CPU.
     """
-    waiting: list[Frame] = []
-    for event in events:
-        if not isinstance(event, Frame):
-            yield event
-            continue
-        if waiting and waiting[0].rgb.shape != event.rgb.shape:
-            yield from _painted(waiting, paint, device)
-            waiting = []
-        waiting.append(event)
-        if len(waiting) == batch:
-            yield from _painted(waiting, paint, device)
-            waiting = []
-    yield from _painted(waiting, paint, device)
 
+    def painted(group: list[Event]) -> list[Event]:
+        return _painted(group, paint, device)
 
-def _painted(frames: list[Frame], paint: Paint, device: str) -> Iterator[Frame]:
-    if not frames:
+    groups = in_groups(events, batch)
+    if not workers:
+        for group in groups:
+            yield from painted(group)
         return
-    pixels = torch.from_numpy(np.stack([frame.rgb for frame in frames])).to(device)
+    usual = torch.get_num_threads()
+    try:
+        for done in side_by_side(painted, groups, workers, lambda: prepare(device, threads)):
+            yield from done
+    finally:
+        torch.set_num_threads(usual)  # of the threads that come after; the one that runs this has kept its own
+
+
+def in_groups(events: Iterable[Event], batch: int) -> Iterator[list[Event]]:
+    """Events in order, in groups of ``batch`` frames of one size with the sound before and between them, if not too much."""
+    group: list[Event] = []
+    frames: list[Frame] = []
+    for event in events:
+        if isinstance(event, Frame):
+            if frames and frames[0].rgb.shape != event.rgb.shape:
+                yield group
+                group, frames = [], []
+            frames.append(event)
+        group.append(event)
+        if len(frames) == batch or len(group) - len(frames) == MOST_SOUND:
+            yield group
+            group, frames = [], []
+    if group:
+        yield group
+
+
+def _painted(group: list[Event], paint: Paint, device: str) -> list[Event]:
+    """The events with their frames, all of one size, repainted."""
+    frames = [event for event in group if isinstance(event, Frame)]
+    if not frames:
+        return group
     with torch.inference_mode():
-        painted = paint(pixels.permute(0, 3, 1, 2).float() / 127.5 - 1)
-    for frame, rgb in zip(frames, to_pixels(painted), strict=True):
-        yield replace(frame, rgb=rgb)
+        pixels = iter(to_pixels(paint(to_numbers([frame.rgb for frame in frames], device))))
+    return [replace(event, rgb=next(pixels)) if isinstance(event, Frame) else event for event in group]
+
+
+def prepare(device: str, threads: int) -> None:
+    """Set up a thread to paint beside others: with a queue of its own on a GPU, so that one copies while another paints."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
+    else:
+        torch.set_num_threads(threads)
+
+
+def to_numbers(frames: Sequence[Pixels], device: str = "cpu") -> Tensor:
+    """Frames ``(H, W, 3)`` in [0, 255] to ``(N, 3, H, W)`` in [-1, 1], channels-last as they lie."""
+    pixels = torch.from_numpy(frames[0][None] if len(frames) == 1 else np.stack(frames))
+    if torch.device(device).type == "cuda":
+        pixels = pixels.pin_memory().to(device, non_blocking=True)
+    return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_pixels(frames: Tensor) -> Pixels:
     """``(N, 3, H, W)`` in [-1, 1] to ``(N, H, W, 3)`` in [0, 255], rounded to the nearest."""
-    pixels: Pixels = ((frames.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    rounded = frames.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    if rounded.is_cuda:
+        arrived = torch.empty(rounded.shape, dtype=torch.uint8, pin_memory=True).copy_(rounded, non_blocking=True)
+        torch.cuda.current_stream(rounded.device).synchronize()
+        rounded = arrived
+    pixels: Pixels = rounded.cpu().numpy()
     return pixels

@@ -111,4 +111,4 @@ def fit_inside(rgb: Pixels, own: VideoInfo, target: VideoInfo) -> Pixels:
     height, width = fitted_size(rgb.shape[:2], own, target)
     if rgb.shape[:2] == (height, width):
         return rgb
-    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
+    return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))

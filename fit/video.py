@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import lcm
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self, TypeAlias, cast
 
 import av
 import numpy as np
@@ -29,6 +29,7 @@ from fit.timeline import Event, Frame
 
 # AV_CODEC_FLAG_FRAME_DURATION: frames tell the encoder how long they last. PyAV has no name for it.
 FRAMES_HAVE_DURATIONS = 1 << 8
+Options: TypeAlias = tuple[tuple[str, str], ...]
 FINEST_CLOCK = 10_000_000  # ticks per second; a common clock finer than that is not worth its large numbers
 
 
@@ -42,6 +43,7 @@ class Container:
         audio: of the sound encoder, where sound cannot be copied; None where the format holds no sound.
         crf: the usual quality of the encoder: 0 is lossless, more is smaller and worse; None where there is no such choice.
         options: of the video encoder.
+        at_once: further ones, with which every frame is written as soon as it comes.
         square: whether only square pixels can be written: PyAV cannot tell WebM of others, and viewers of GIF ignore them.
     """
 
@@ -49,18 +51,20 @@ class Container:
     video: str
     audio: str | None
     crf: int | None
-    options: tuple[tuple[str, str], ...] = ()
+    options: Options = ()
+    at_once: Options = ()
     square: bool = False
 
 
-_H264 = (("preset", "fast"),)
-_VP9 = (("deadline", "good"), ("cpu-used", "4"), ("row-mt", "1"))
+# At one crf "fast" needs three times the time for 0.8 dB more on clean frames, and 11 % smaller files on noisy ones.
+_H264 = ((("preset", "veryfast"),), (("tune", "zerolatency"),))
+_VP9 = ((("deadline", "good"), ("cpu-used", "4"), ("row-mt", "1")), (("deadline", "realtime"), ("lag-in-frames", "0")))
 CONTAINERS = {
-    ".mp4": Container("mp4", "libx264", "aac", 18, _H264),
-    ".m4v": Container("mp4", "libx264", "aac", 18, _H264),
-    ".mov": Container("mov", "libx264", "aac", 18, _H264),
-    ".mkv": Container("matroska", "libx264", "aac", 18, _H264),
-    ".webm": Container("webm", "libvpx-vp9", "libopus", 24, _VP9, square=True),
+    ".mp4": Container("mp4", "libx264", "aac", 18, *_H264),
+    ".m4v": Container("mp4", "libx264", "aac", 18, *_H264),
+    ".mov": Container("mov", "libx264", "aac", 18, *_H264),
+    ".mkv": Container("matroska", "libx264", "aac", 18, *_H264),
+    ".webm": Container("webm", "libvpx-vp9", "libopus", 24, *_VP9, square=True),
     ".gif": Container("gif", "gif", None, None, square=True),
 }
 
@@ -102,6 +106,7 @@ class VideoWriter:
         path: of the file; one that is there already is replaced at the end.
         readers: the inputs: the first gives size, pixel aspect and colour tags, all give sound.
         crf: quality of the video encoder, lower is better; None is the usual one of the container.
+        at_once: write every frame as soon as it comes, at a little cost in size.
 
     Attributes:
         target: what is written: size, pixel aspect, colour tags.
@@ -113,7 +118,7 @@ class VideoWriter:
         DataError: the extension is unknown, the folder is not there, or the container cannot hold these times.
     """
 
-    def __init__(self, path: Path, readers: Sequence[VideoReader], crf: int | None = None) -> None:
+    def __init__(self, path: Path, readers: Sequence[VideoReader], crf: int | None = None, at_once: bool = False) -> None:
         container = container_of(path)
         self.path, self.frames, self.seconds = path, 0, Fraction(0)
         self.target = target_of(container, readers[0].info)
@@ -124,7 +129,7 @@ class VideoWriter:
             str(self._temporary), "w", format=container.muxer, container_options=self._muxer_options(container)
         )
         self._gif = container.muxer == "gif"
-        self._stream = self._add_video(container, crf)
+        self._stream = self._add_video(container, crf, at_once)
         self._tracks = plan_tracks(self._output, readers, container.audio)
         self.sound = [track.note for track in self._tracks]
         self._converter = VideoReformatter()
@@ -170,9 +175,9 @@ class VideoWriter:
             options["movie_timescale"] = str(ticks * -(-1000 // ticks))
         return options
 
-    def _add_video(self, container: Container, crf: int | None) -> VideoStream:
+    def _add_video(self, container: Container, crf: int | None, at_once: bool) -> VideoStream:
         info = self.target
-        options = dict(container.options)
+        options = dict(container.options + container.at_once * at_once)
         if container.crf is not None:
             options["crf"] = str(container.crf if crf is None else crf)
         self._colour = info.colour.as_yuv(info.pixel_format)
@@ -193,7 +198,7 @@ class VideoWriter:
         return stream
 
     def _picture(self, frame: Frame) -> Picture:
-        rgb = self._with_bars(frame.rgb)
+        rgb = with_bars(frame.rgb, (self.target.height, self.target.width))
         if self._gif:
             picture = _paletted(Image.fromarray(rgb).quantize(256))
         else:
@@ -207,15 +212,16 @@ class VideoWriter:
         picture.duration = max(1, round((frame.time + frame.duration) / self._clock) - ticks)
         return picture
 
-    def _with_bars(self, rgb: Pixels) -> Pixels:
-        """Put a frame that is smaller than the picture in its middle, on black."""
-        height, width = self.target.height, self.target.width
-        if rgb.shape[:2] == (height, width):
-            return rgb
-        canvas = np.zeros((height, width, 3), np.uint8)
-        top, left = (height - rgb.shape[0]) // 2, (width - rgb.shape[1]) // 2
-        canvas[top : top + rgb.shape[0], left : left + rgb.shape[1]] = rgb
-        return canvas
+
+def with_bars(rgb: Pixels, size: tuple[int, int]) -> Pixels:
+    """Put a frame ``(H, W, 3)`` that is smaller than ``size`` (height, width) in its middle, on black."""
+    height, width = size
+    if rgb.shape[:2] == size:
+        return rgb
+    canvas = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - rgb.shape[0]) // 2, (width - rgb.shape[1]) // 2
+    canvas[top : top + rgb.shape[0], left : left + rgb.shape[1]] = rgb
+    return canvas
 
 
 def _paletted(image: Image.Image) -> Picture:

@@ -11,11 +11,13 @@ class Generator(Describable, ABC):
     """Repaints frames, one after the other, the same way for one frame and for many.
 
     Subclasses implement ``paint``. ``size_multiple`` is what height and width must be multiples of, ``min_size`` the
-    smallest side the network can take.
+    smallest side the network can take. ``reach`` is how many pixels away, up, down or sideways, what a painted pixel depends on
+    lies at most; None where it is the whole frame, as with norms over it. With a reach a frame can be painted in tiles.
     """
 
     size_multiple: int = 1
     min_size: int = 1
+    reach: int | None = None
 
     def forward(self, frames: Tensor) -> Tensor:
         """Repaint frames.

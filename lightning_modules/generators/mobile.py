@@ -83,6 +83,7 @@ class MobileGenerator(Generator):
     min_size = BLOCK
 
     lowpass: Tensor
+    reach: int
 
     def __init__(self, channels: int = 48, blocks: int = 4, finish: int = 24) -> None:
         super().__init__()
@@ -101,6 +102,8 @@ class MobileGenerator(Generator):
             nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
             with torch.no_grad():
                 convolution.weight[:folded, :folded, 1, 1] += torch.eye(folded)
+        # In blocks: the 3x3 convolutions on them, two in each residual, and what the low-pass and the finish see of neighbours.
+        self.reach = BLOCK * (2 + 2 * blocks + 2)
         self.register_buffer("lowpass", folded_lowpass(), persistent=False)
 
     def paint(self, frames: Tensor) -> Tensor:

@@ -61,6 +61,19 @@ def test_to_picture_follows_the_defining_equations(matrix: int, tag: int) -> Non
     assert Colour.of(picture) == colour
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 1), (6, 7), (33, 50)])
+def test_to_picture_takes_pixels_however_they_lie(size: tuple[int, int]) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    turned = np.ascontiguousarray(rgb.swapaxes(0, 1)).swapaxes(0, 1)
+    strides = tuple(7 if side == 1 else stride for side, stride in zip(rgb.shape, rgb.strides, strict=True))
+    odd = np.lib.stride_tricks.as_strided(rgb, rgb.shape, strides)
+    first, *others = (
+        to_picture(p, "yuv444p", Colour(1, 1, 1, 1), VideoReformatter()) for p in (rgb, turned, odd, rgb[:, ::-1])
+    )
+    assert all(np.array_equal(samples(other), samples(first)) for other in others[:2])
+    assert np.array_equal(samples(others[2]), samples(first)[:, ::-1])
+
+
 @pytest.mark.parametrize("pixel_format", ["yuv444p", "yuv420p"])
 @pytest.mark.parametrize("tag", [1, 2])
 def test_grey_stays_grey(tag: int, pixel_format: str) -> None:

@@ -1,15 +1,18 @@
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import torch
 from torch import Tensor
 
 from datamodules.errors import DataError
-from datamodules.frames import open_video
-from fit.render import check, expected_frames, render, with_bar
+from datamodules.frames import VideoReader, open_video
+from fit.render import check, expected_frames, painters, render, with_bar
+from fit.video import VideoWriter
 
 Clip = Callable[..., Path]
 
@@ -74,6 +77,45 @@ def test_expected_frames_from_what_files_declare(clip: Clip) -> None:
 def test_a_short_run_nobody_watches_shows_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(with_bar(range(5), "doing", 5)) == list(range(5))
     assert not capsys.readouterr().err
+
+
+def test_frames_are_painted_by_several_threads_at_once(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fit.render.painters", lambda _: (2, 1))
+    meet = threading.Barrier(2, timeout=10)
+
+    def paint(frames: Tensor) -> Tensor:
+        meet.wait()
+        assert torch.get_num_threads() == 1
+        return frames
+
+    before = torch.get_num_threads(), threading.active_count()
+    render([clip()], tmp_path / "out.mp4", paint)
+    assert (torch.get_num_threads(), threading.active_count()) == before
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, (1, 1)), (2, (2, 1)), (4, (4, 1)), (10, (4, 2)), (64, (4, 16))])
+def test_painters_share_the_cores(cores: int, expected: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+    assert painters("cpu") == expected
+    assert painters("cuda") == (2, 1)
+
+
+def test_for_latency_a_frame_is_written_before_the_next_is_decoded(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    did: list[str] = []
+
+    def noted(what: str, function: Callable[..., object]) -> Callable[..., object]:
+        return lambda *args: did.append(what) or function(*args)  # type: ignore[func-returns-value]
+
+    monkeypatch.setattr(VideoReader, "_frame", noted("decode", VideoReader._frame))
+    monkeypatch.setattr(VideoWriter, "write", noted("write", VideoWriter.write))
+    source = clip()
+    render([source], tmp_path / "out.mp4", noted("paint", same), latency=True)  # type: ignore[arg-type]
+    assert did == ["decode", "paint", "write"] * 10
+    render([source], tmp_path / "usual.mp4", same)
+    held = [b"mbtree=1" in (tmp_path / name).read_bytes() for name in ("out.mp4", "usual.mp4")]
+    assert held == [False, True]  # what x264 notes down: whether it looks at later frames first
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell how much memory is in use")

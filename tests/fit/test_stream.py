@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fit import stream
-from fit.stream import at_any_size, load_paint, mirrored, repaint, to_pixels
+from fit.stream import MOST_SOUND, at_any_size, in_groups, load_paint, mirrored, repaint, to_numbers, to_pixels
 from fit.timeline import Event, Frame, Sound
 
 
@@ -122,3 +122,41 @@ def test_load_paint_asks_the_checkpoints_method(monkeypatch: pytest.MonkeyPatch,
     given = torch.rand(1, 3, 5, 9)
     assert torch.equal(load_paint(tmp_path / "x.ckpt")(given), -given)
     assert asked == [(tmp_path / "x.ckpt", "cpu")]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
+def test_workers_do_not_change_what_comes_out(workers: int) -> None:
+    given = [sound(0), *frames(4), sound(1), *frames(3), *frames(3, 4, 4), sound(2)]
+    painted = list(repaint(given, lambda x: x.flip(1), 2, workers=workers))
+    for before, after in zip(given, painted, strict=True):
+        assert type(after) is type(before)
+        if isinstance(before, Frame) and isinstance(after, Frame):
+            assert after.time == before.time
+            assert np.array_equal(after.rgb, before.rgb[..., ::-1])
+        else:
+            assert after is before
+
+
+def test_a_lone_frame_is_neither_copied_nor_changed_on_its_way_to_the_network() -> None:
+    picture = frames(1)[0].rgb
+    numbers = to_numbers([picture])
+    assert numbers.is_contiguous(memory_format=torch.channels_last)
+    assert np.array_equal(to_pixels(numbers)[0], picture)
+    numbers.zero_()
+    assert np.array_equal(picture, frames(1)[0].rgb)
+
+
+def test_much_sound_does_not_wait_for_frames() -> None:
+    groups = list(in_groups([*[sound()] * 200, *frames(3), *[sound()] * 10], 2))
+    assert max(len(group) for group in groups) <= MOST_SOUND + 2
+    assert sum(len(group) for group in groups) == 213
+    assert [sum(isinstance(event, Frame) for event in group) for group in groups][-2:] == [2, 1]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_gpu_paints_what_a_cpu_paints(workers: int) -> None:
+    given = frames(9)
+    painted = list(repaint(given, lambda x: x.flip(1), 2, "cuda", workers))
+    assert all(isinstance(b, Frame) and np.array_equal(b.rgb, a.rgb[..., ::-1]) for a, b in zip(given, painted, strict=True))

@@ -1,7 +1,9 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -119,6 +121,14 @@ MISTAKES = {
     "in.mp4 out.gif --checkpoint x.ckpt --crf 20": "--crf has no meaning for .gif",
     "in.mp4 out.mp4 --checkpoint x.ckpt --start -1": "expected seconds, 0 or more, got -1",
     "in.mp4 out.mp4 --checkpoint x.ckpt --start 1/0": "expected seconds, 0 or more, got 1/0",
+    "in.mp4 out.mp4 --checkpoint x.ckpt --latency --batch 2": "--latency paints frame by frame, got --batch 2",
+    "in.mp4 out.mp4 --checkpoint x.ckpt --tile 0": "expected at least 1, got 0",
+    "in.mp4 out.mp4 --checkpoint x.ckpt --size 64x48": "--size is of raw frames on standard input",
+    "- out.mp4 --checkpoint x.ckpt --size 64*48": "expected WIDTHxHEIGHT, such as 1280x720, got 64*48",
+    "- out.mp4 --checkpoint x.ckpt --size 64x48 --fps 0": "expected frames per second above 0",
+    "- - out.mp4 --checkpoint x.ckpt": "standard input can be read once, got 2 times -",
+    "in.mp4 - --checkpoint x.ckpt --crf 20": "--crf has no meaning for raw frames",
+    "in.mp4 udp://127.0.0.1:9 --checkpoint x.ckpt": "OUT must be a file or -, got udp://127.0.0.1:9",
     "in.mp4 out.mp4 --checkpoint x.ckpt --device tpu9": "--device tpu9 cannot be used",
     "in.mp4 out.mp4 --checkpoint x.ckpt --start 5": "in.mp4: expected frames between --start and --end, got none",
 }
@@ -163,6 +173,55 @@ def test_damage_is_found_before_anything_is_painted(
     assert len(line.splitlines()) == 1
     assert "it is damaged" in line
     assert written(tmp_path) == {"in.mp4"}
+
+
+def test_without_the_check_damage_ends_the_run_when_it_is_met(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = clip(times=[Fraction(n, 25) for n in range(100)], g="10")
+    content = bytearray(source.read_bytes())
+    middle = content.index(b"mdat") + content.index(b"moov") >> 1
+    content[middle : middle + 300] = bytes(300)
+    source.write_bytes(content)
+    monkeypatch.setattr(command, "check", lambda *_: pytest.fail("it was checked"))
+    with pytest.raises(SystemExit) as caught:
+        run(source, tmp_path / "out.mp4", "--no-check")
+    line = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert len(line.splitlines()) == 1
+    assert "it is damaged" in line
+    assert written(tmp_path) == {"in.mp4"}
+
+
+def test_an_error_of_the_encoder_ends_everything(clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = threading.active_count()
+    with pytest.raises(SystemExit) as caught:
+        run(clip(times=[Fraction(n, 300) for n in range(100)]), tmp_path / "out.gif")
+    assert caught.value.code == 2
+    assert "as .gif counts time" in capsys.readouterr().err
+    assert written(tmp_path) == {"in.mp4"}
+    assert threading.active_count() == before
+
+
+def test_latency_is_said(clip: Clip, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clip(), tmp_path / "out.mp4", "--latency") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    found = re.fullmatch(r"latency: p50 ([\d.]+) ms, p95 ([\d.]+) ms a frame, from its packet to its place in the output", last)
+    assert found
+    assert 0 < float(found[1]) <= float(found[2])
+    assert len(shown(tmp_path / "out.mp4")) == 10
+
+
+def test_tile_asks_for_a_network_in_tiles(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def load(*how: object) -> Paint:
+        asked.extend(how)
+        return lambda frames: frames.flip(1)
+
+    monkeypatch.setattr(command, "load_tiled", load)
+    assert run(clip(), tmp_path / "out.mp4", "--tile", 32, "--device", "cpu") == 0
+    assert asked == [Path("x.ckpt"), "cpu", 32]
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, torch.OutOfMemoryError, ZeroDivisionError])

@@ -105,3 +105,21 @@ def test_sizes_that_are_no_whole_blocks_are_refused(network: MobileGenerator, si
     with pytest.raises(ValueError, match=f"multiples of 4 .* got {size[0]}x{size[1]}"):
         network(torch.zeros(1, 3, *size))
     assert network(torch.zeros(1, 3, 4, 4)).shape == (1, 3, 4, 4)
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_reach_is_how_far_gradients_go(blocks: int) -> None:
+    torch.manual_seed(0)
+    generator = MobileGenerator(48, blocks, 12).double()
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    side = 2 * generator.reach + 6 * BLOCK
+    middle = side // 2 // BLOCK * BLOCK
+    farthest = 0
+    for at in range(middle, middle + BLOCK):  # every place within a block
+        frames = (torch.rand(1, 3, side, side, dtype=torch.float64) * 2 - 1).requires_grad_()
+        generator(frames)[0, :, at, at].sum().backward()
+        assert frames.grad is not None
+        _, _, rows, columns = frames.grad.nonzero(as_tuple=True)
+        farthest = max(farthest, *(int((places - at).abs().max()) for places in (rows, columns)))
+    assert farthest == generator.reach

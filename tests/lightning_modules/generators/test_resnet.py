@@ -116,3 +116,12 @@ def test_checkpointing_computes_nothing_twice_without_gradients() -> None:
 
 def test_checkpointing_is_described() -> None:
     assert ResNetGenerator(2, 1, checkpointing=True).describe()["init_args"]["checkpointing"] is True
+
+
+def test_norms_over_the_frame_let_no_pixel_be_alone() -> None:
+    generator = ResNetGenerator(4, 1)
+    assert generator.reach is None
+    frames = torch.zeros(1, 3, 64, 64).uniform_(-1, 1).requires_grad_()
+    generator(frames)[0, 0, 0, 0].backward()
+    assert frames.grad is not None
+    assert (frames.grad[..., -1, -1] != 0).any()

@@ -1,0 +1,47 @@
+"""Raw frames to standard output: rgb24, one after the other, nothing else."""
+
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from datamodules.frames import VideoReader
+from fit.timeline import Event, Frame
+from fit.video import with_bars
+
+
+class RawWriter:
+    """Writes frames as they come; the interface is that of ``VideoWriter``.
+
+    Args:
+        readers: the inputs: the first gives the size.
+        descriptor: of the file to write to.
+
+    Raises:
+        BrokenPipeError: on writing, when nobody reads any more.
+    """
+
+    path = "standard output"
+
+    def __init__(self, readers: Sequence[VideoReader], descriptor: int = 1) -> None:
+        self.target, self.descriptor = readers[0].info, descriptor
+        self.frames, self.seconds = 0, Fraction(0)
+        self.sound: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing is held back."""
+
+    def write(self, event: Event) -> None:
+        """Write a frame; sound has no place."""
+        if not isinstance(event, Frame):
+            return
+        left = np.ascontiguousarray(with_bars(event.rgb, (self.target.height, self.target.width))).data.cast("B")
+        while left:
+            left = left[os.write(self.descriptor, left) :]
+        self.frames, self.seconds = self.frames + 1, event.time + event.duration

@@ -1,0 +1,110 @@
+"""Stages and networks of a repainted film, side by side."""
+
+import re
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from datamodules.frames import open_video
+from fit import bench, bench_networks
+from fit.bench_networks import matrix_peak
+from fit.bench_stylize import Stage, again, film, measured, possible_rate, stages
+from fit.bench_transformer import TransformerNet
+from fit.timeline import Frame
+from tests.framewise_network import TransformerNet as Published
+
+
+def test_the_command_prints_stages_all_together_and_both_networks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_networks, "SIDE", 64)
+    assert bench.main(["stylize", "--size", "32x48", "--frames", "4", "--seconds", "1"]) == 0
+    title, header, *rows = capsys.readouterr().out.splitlines()
+    assert title.startswith("Repainting 4 frames of 48x32, mp4 to mp4, H.264; MobileGenerator, untrained; CPU")
+    assert header.split() == ["frames/s", "core-ms", "a", "frame"]
+    figures = {name: rest.split() for name, rest in (re.split(r"  +", row, maxsplit=1) for row in rows if "  " in row)}
+    alone = [float(figures[name][1]) for name in ("decode, to RGB", "encode, from RGB")]
+    assert all(work >= 0 for work in alone)
+    assert float(figures["reached of that"][0]) > 0
+    said = " ".join(rows)
+    assert re.search(r"latency: p50 [\d.]+ ms, p95 [\d.]+ ms a frame", said)
+    assert re.search(r"peak memory of the process: \d+ MiB", said)
+    assert re.search(r"matrix product, 64 square: [\d.]+ GMAC/s in float32, [\d.]+ in bfloat16", said)
+    assert figures["TransformerNet, the usual one"][3] == "1,679,235"
+    assert re.search(r"ratio of the speeds: [\d.]+$", said)
+
+
+def test_the_usual_network_is_the_published_one() -> None:
+    own, published = TransformerNet().eval(), Published().eval()
+    layers = [module for module in own.modules() if not list(module.children()) and list(module.parameters())]
+    others = [module for module in published.modules() if not list(module.children()) and list(module.parameters())]
+    order = sorted(range(len(others)), key=lambda n: place_of(others[n], published))
+    for layer, other in zip(layers, (others[n] for n in order), strict=True):
+        torch.nn.init.normal_(other.weight, std=0.1)
+        layer.load_state_dict(other.state_dict())
+    frames = torch.rand(1, 3, 32, 40) * 2 - 1
+    with torch.no_grad():
+        torch.testing.assert_close(own(frames), published(frames), atol=1e-4, rtol=1e-4)
+
+
+def place_of(module: torch.nn.Module, network: torch.nn.Module) -> int:
+    """When a layer is called, by the published table: each convolution, then its norm."""
+    name = next(name for name, other in network.named_modules() if other is module)
+    order = ["conv1.", "in1", "conv2.", "in2", "conv3.", "in3"]
+    order += [f"res{i}.{part}" for i in range(1, 6) for part in ("conv1.", "in1", "conv2.", "in2")]
+    order += ["deconv1.", "in4", "deconv2.", "in5", "deconv3."]
+    return next(n for n, part in enumerate(order) if name.startswith(part))
+
+
+def test_stages_are_measured_by_the_clock_and_by_their_work() -> None:
+    asleep = measured(lambda: time.sleep(0.2), 2)
+    assert asleep.wall >= 0.1
+    assert asleep.work < 0.05
+    busy = measured(lambda: [torch.rand(300, 300) @ torch.rand(300, 300) for _ in range(50)], 1)
+    assert busy.work > 0
+
+
+def test_what_is_possible() -> None:
+    alone = [Stage(0.010, 0.004), Stage(0.020, 0.040), Stage(0.015, 0.006)]
+    assert possible_rate(alone, 2, "cpu") == pytest.approx(2 / 0.050)
+    assert possible_rate(alone, 2, "cuda") == pytest.approx(50)
+
+
+def test_the_film_moves_and_again_goes_round(tmp_path: Path) -> None:
+    with open_video(film(tmp_path / "a.mp4", (30, 41), 20)) as reader:
+        assert (reader.info.height, reader.info.width) == (30, 41)
+        pictures = [frame.rgb for frame in reader]
+    assert len(pictures) == 20
+    assert np.abs(pictures[0].astype(int) - pictures[19]).mean() > 1
+    frames = [Frame(0, 0, picture) for picture in pictures[:2]]  # type: ignore[arg-type]
+    round_twice = list(again(frames, 5))
+    assert [float(30 * frame.time) for frame in round_twice] == [0, 1, 2, 3, 4]
+    assert all(frame.rgb is frames[n % 2].rgb for n, frame in enumerate(round_twice))
+
+
+def test_each_stage_takes_every_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    painted = 0
+
+    def paint(frames: torch.Tensor) -> torch.Tensor:
+        nonlocal painted
+        painted += len(frames)
+        return frames
+
+    monkeypatch.setattr("fit.bench_stylize.painters", lambda _: (1, 1))
+    given = SimpleNamespace(frames=5, batch=2)
+    found = stages(film(tmp_path / "a.mp4", (32, 48), 5), paint, given, "cpu")  # type: ignore[arg-type]
+    assert list(found) == ["check (decode)", "decode, to RGB", "network, 1 at once", "encode, from RGB"]
+    assert painted == 4 + 5  # two batches to warm up
+    with open_video(tmp_path / "out.mp4") as reader:
+        assert len(list(reader)) == 5
+
+
+def test_matrix_peak_counts_multiply_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(range(100))
+    monkeypatch.setattr(bench_networks, "SIDE", 10)
+    monkeypatch.setattr(bench_networks, "now", lambda _: next(moments))
+    assert matrix_peak(torch.float32, "cpu") == 1000

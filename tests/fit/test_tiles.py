@@ -1,0 +1,85 @@
+"""Tiles: the same numbers as the whole frame, from no more of it than the network's reach."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor
+
+from fit import tiles
+from fit.tiles import load_tiled, spans, tiled
+from lightning_modules.generators.base import Generator
+from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.resnet import ResNetGenerator
+
+SIZES = [(64, 64), (100, 96), (128, 132), (36, 148)]
+
+
+@pytest.fixture
+def network() -> MobileGenerator:
+    """Small, far from its start, so that every layer passes on what it sees."""
+    torch.manual_seed(0)
+    generator = MobileGenerator(48, 1, 12).eval()
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return generator
+
+
+@pytest.mark.parametrize("length", [4, 8, 12, 20, 100])
+@pytest.mark.parametrize("side", [4, 8, 16, 200])
+def test_spans_cover_each_pixel_once_and_see_their_borders(length: int, side: int) -> None:
+    covered: list[int] = []
+    for span in spans(length, side, 12):
+        pixels = list(range(length))
+        assert pixels[span.seen][span.within] == pixels[span.kept]
+        assert span.seen.start == max(0, span.kept.start - 12)
+        assert span.seen.stop == min(length, span.kept.stop + 12)
+        covered += pixels[span.kept]
+    assert covered == list(range(length))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("tile", [1, 32, 50])
+@torch.inference_mode()
+def test_tiled_is_untiled(network: MobileGenerator, size: tuple[int, int], tile: int) -> None:
+    frames = torch.rand(2, 3, *size) * 2 - 1
+    seen: list[torch.Size] = []
+
+    def paint(part: Tensor) -> Tensor:
+        seen.append(part.shape[-2:])
+        return network(part)
+
+    painted = tiled(paint, tile, network.reach, network.size_multiple, network.min_size)(frames)
+    assert (painted - network(frames)).abs().max() <= 1e-5
+    most = -(-tile // 4) * 4 + 2 * network.reach
+    assert len(seen) > 1
+    assert all(side <= most for shape in seen for side in shape)
+
+
+@torch.inference_mode()
+def test_a_border_a_block_too_thin_shows(network: MobileGenerator) -> None:
+    frames = torch.rand(1, 3, 128, 128) * 2 - 1
+    painted = tiled(network, 32, network.reach - 8, 4, 4)(frames)
+    assert (painted - network(frames)).abs().max() > 1e-5
+
+
+def test_a_checkpoints_network_paints_in_tiles_at_any_size(network: MobileGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "load_whole", lambda *_: method_with(network))
+    frames = torch.rand(1, 3, 61, 90) * 2 - 1
+    with torch.inference_mode():
+        whole = load_tiled(Path("x.ckpt"), "cpu", 1000)(frames)
+        assert (load_tiled(Path("x.ckpt"), "cpu", 20)(frames) - whole).abs().max() <= 1e-5
+    assert whole.shape == frames.shape
+
+
+def test_networks_with_norms_over_the_frame_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "load_whole", lambda *_: method_with(ResNetGenerator(4, 1)))
+    with pytest.raises(ValueError, match=r"--tile: ResNetGenerator cannot paint in tiles.*normalises.*leave --tile out"):
+        load_tiled(Path("x.ckpt"), "cpu", 64)
+
+
+def method_with(network: Generator) -> SimpleNamespace:
+    return SimpleNamespace(
+        stylizer=lambda: network, stylize=network, size_multiple=network.size_multiple, min_size=network.min_size
+    )
