@@ -67,7 +67,7 @@ def repeat_edges(frames: Tensor, margin: int) -> Tensor:
         frames: ``(N, C, H, W)``.
         margin: pixels added to each side.
     """
-    if not torch.compiler.is_compiling():
+    if not torch.compiler.is_compiling() or torch.compiler.is_exporting():  # an exported network has no backward pass
         return F.pad(frames, [margin] * 4, mode="replicate")
     for side in (-2, -1):
         first, last = (frames.narrow(side, at, 1) for at in (0, frames.shape[side] - 1))
