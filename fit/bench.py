@@ -2,7 +2,7 @@
 
 ``python -m fit.bench step``: a training step. ``python -m fit.bench options``: what precision, compiling and checkpointing
 do to it. ``python -m fit.bench layout``: the networks channels-last. ``python -m fit.bench data``: reading, packing, loading.
-``python -m fit.bench metrics``: the metrics of an evaluation.
+``python -m fit.bench metrics``: the metrics of an evaluation. ``python -m fit.bench export``: a network in torch and exported.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from pathlib import Path
 from fit.arguments import Parser, at_least
 from fit.arguments import size as height_and_width
 from fit.bench_data import data
+from fit.bench_export import exported
 from fit.bench_layout import layout
 from fit.bench_metrics import metrics
 from fit.bench_options import options
@@ -52,6 +53,12 @@ def parser() -> Parser:
     three.add_argument("--clips", default=4, type=at_least(1), metavar="N", help="clips to judge (4)")
     three.add_argument("--repeats", default=3, type=at_least(1), metavar="N", help="times each is judged (3)")
     three.set_defaults(run=metrics)
+    four = commands.add_parser("export", allow_abbrev=False, help="a network in torch and exported: float32, int8, float16")
+    four.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="of a training run: runs/.../*.ckpt")
+    sizes = [(256, 448), (720, 1280)]
+    four.add_argument("--size", nargs="+", default=sizes, type=height_and_width, metavar="HxW", help="(256x448 720x1280)")
+    four.add_argument("--repeats", default=10, type=at_least(1), metavar="N", help="frames of each, in turn (10)")
+    four.set_defaults(run=exported)
     return made
 
 
