@@ -83,7 +83,8 @@ def networks(names: Sequence[str], device: str) -> list[Painter]:
 
     Args:
         names: of checkpoint files, of ``.onnx`` files of ``fit.export``, of run folders (their newest checkpoint), or
-            ``module:function`` or ``file.py:function``, where the function makes a painter out of nothing: for networks of others.
+            ``module:function`` or ``file.py:function``, where the function makes a painter out of nothing: for networks of
+            others.
         device: to paint on.
 
     Raises:
