@@ -201,7 +201,7 @@ def style_clips(look: Look, frames: int, size: tuple[int, int], clips: int) -> C
         pictures: Pictures = [
             (f"{name} {number}", partial(painting, look.seed, name, number)) for number, name in enumerate(palettes)
         ]
-    elif list_files(look.folder, PICTURES):
+    elif list_files(look.folder, PICTURES) and not list_files(look.folder, VIDEOS):
         pictures = pictures_of(look.folder, size)
     else:
         return style_source(look.folder, frames, size)

@@ -16,7 +16,7 @@ def columns(tools: Tools, cycle: bool) -> list[Column]:
     left_out = set() if cycle else {"cycle_psnr", "cycle_ssim"}
     left_out |= set() if tools.lpips else {"temporal_lpips", "lpips"}
     left_out |= set() if tools.exact else {"added_flicker"}
-    left_out |= set() if tools.gap > 1 else {"long_flicker_ratio"}
+    left_out |= set() if tools.gap > 1 else {"long_flicker_ratio", "long_warping_error"}
     left_out |= set() if tools.inception else {"fid", "kid"}
     left_out |= set() if tools.art and tools.published_lpips else {"art_fid"}
     return [column for column in every if column.key not in left_out]
@@ -51,6 +51,7 @@ def flicker(gap: int, net: str) -> list[Column]:
         Column("flicker_ratio", "R", "lower", f"flicker ratio: {ratio} the input; the input has 1", 2),
         Column("long_flicker_ratio", f"R, gap {gap}", "lower", f"the same between frames that are {gap} apart", 2),
         Column("warping_error", "E_warp", "neither", about, 5),
+        Column("long_warping_error", f"E_warp, gap {gap}", "neither", f"the same between frames that are {gap} apart", 5),
         Column("temporal_flow", "tOF", "lower", "how far the output's motion is from the input's, in pixels (TecoGAN)", 2),
         Column("temporal_lpips", "tLP", "lower", change, 2),
     ]

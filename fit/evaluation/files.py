@@ -2,10 +2,14 @@
 
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
+from types import FrameType
+from typing import NoReturn
 
 from fit.evaluation.card import Card, write_card
 from fit.evaluation.html.page import page
@@ -47,7 +51,8 @@ def together(folder: Path) -> Iterator[Path]:
             f"--out: expected a folder that can be written to, got {folder} ({error.strerror}); name another"
         ) from error
     try:
-        yield part
+        with unwound_by_sigterm():
+            yield part
         for path in sorted(part.iterdir()):
             os.replace(path, folder / path.name)
     finally:
@@ -55,3 +60,20 @@ def together(folder: Path) -> Iterator[Path]:
         for path in empty or [folder]:
             with suppress(OSError):
                 path.rmdir()  # only if nothing is in it
+
+
+@contextmanager
+def unwound_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the process through its ``finally`` clauses, with the status that shells have for it."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

@@ -91,8 +91,9 @@ class Judge:
         metrics = self.metrics | {"kernel": self.kernel}
         seen = {key: metric for key, metric in metrics.items() if metric.update_called}
         found = {key: Estimate(float(metric.compute()), *metric.interval()) for key, metric in seen.items()}
-        errors = WarpingError().value(self.metrics["flicker_ratio"].sums)  # which begin with these
-        found["warping_error"] = Estimate(float(errors[0]), *interval_of(errors[1:]))
+        for key in found.keys() & {"flicker_ratio", "long_flicker_ratio"}:
+            errors = WarpingError().value(self.metrics[key].sums)  # which begin with these
+            found[key.replace("flicker_ratio", "warping_error")] = Estimate(float(errors[0]), *interval_of(errors[1:]))
         return found | self.published.estimates(found["lpips"].value if self.tools.published_lpips else None)
 
 

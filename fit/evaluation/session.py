@@ -72,6 +72,8 @@ class Session:
         device: str | None = None,
         speed: Sequence[tuple[int, int]] = SIZES,
     ) -> None:
+        if flow == "dis" and flow_weights:
+            raise ValueError(f"--flow-weights: expected --flow raft, whose weights these are, got {flow_weights}; give it, too")
         self.device = usable(device)
         self.networks, self.speed = networks(names, self.device), speed
         self.runs = [run for run in map(home, self.networks) if run]

@@ -101,6 +101,7 @@ def test_the_style_distance_is_that_of_vgg_where_weights_are_given(run: Path, tm
         (["RUN", "--extractor", "random", "--extractor-weights", "x.pth"], "x.pth"),
         (["RUN", "--extractor", "vgg19", "--extractor-weights", "x.pth"], "x.pth"),
         (["RUN", "--lpips", "alex", "--lpips-weights", "x.pth"], "x.pth"),
+        (["RUN", "--flow-weights", "x.pth"], "expected --flow raft"),
         (["RUN", "--device", "cuda:99"], "cuda:99"),
         (["RUN", "--cilps", "3"], "did you mean --clips?"),
         (["nowhere:make"], "nowhere"),

@@ -67,6 +67,13 @@ def test_pictures_of_a_folder(tmp_path: Path) -> None:
     assert {picture.shape for picture in found.styles()} == {(1, 3, *SIZE)}
 
 
+def test_a_style_of_pictures_and_videos_is_refused_as_in_training(tmp_path: Path, clip: object) -> None:
+    folder(tmp_path / "style")
+    clip("style/in.mp4", size=(48, 64))
+    with pytest.raises(DataError, match="expected either pictures or videos, got 3 pictures and 1 videos"):
+        clips(look=Look(tmp_path / "style"))
+
+
 def test_videos_have_their_flow_estimated(tmp_path: Path, clip: object) -> None:
     clip("in.mp4", size=(48, 64))
     found = clips(str(tmp_path), count=0)

@@ -13,14 +13,16 @@ def keys(cycle: bool = True, **options: object) -> list[str]:
 
 def test_every_metric_has_a_column_and_every_column_a_metric() -> None:
     tools = Tools(RandomFeatures())
-    assert {column.key for column in columns(tools, True)} == {*Judge(tools).metrics, "kernel", "warping_error"}
+    assert {column.key for column in columns(tools, True)} == {
+        *Judge(tools).metrics, "kernel", "warping_error", "long_warping_error"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("options", "missing"),
     [
         ({"exact": False}, {"added_flicker"}),
-        ({"gap": 1}, {"long_flicker_ratio"}),
+        ({"gap": 1}, {"long_flicker_ratio", "long_warping_error"}),
         ({"cycle": False}, {"cycle_psnr", "cycle_ssim"}),
     ],
 )

@@ -1,3 +1,4 @@
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def test_files_come_together_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space"):
         fill(folder, "3", OSError("No space"))
     assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("film.mp4", "2")]
+
+
+def test_a_terminated_evaluation_leaves_nothing(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left, together(tmp_path / "card"):
+        signal.raise_signal(signal.SIGTERM)
+    assert left.value.code == 143
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_folder_made_for_a_card_that_never_came_is_removed(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def test_values_are_those_of_the_metrics_over_all_clips() -> None:
     assert found["style"].value == pytest.approx(float(gram_distance(mean_grams([FEATURES(output[:, 2])]), target)), rel=1e-5)
     assert found["flicker_ratio"].value == pytest.approx(float(flicker_ratio(output, content, flow, visible)), rel=1e-5)
     assert found["warping_error"].value == pytest.approx(float(warping_error(output, flow, visible)), rel=1e-5)
+    far = (torch.cat([one.far[k] for one in clips]) for k in range(2))
+    assert found["long_warping_error"].value == pytest.approx(float(warping_error(output, *far, gap=3)), rel=1e-5)
     added = float(flicker_ratio(output, content, flow, visible)) / float(flicker_ratio(style, content, flow, visible))
     assert found["added_flicker"].value == pytest.approx(added, rel=1e-5)
 
@@ -71,7 +73,8 @@ def test_a_clip_alone_has_its_own_values() -> None:
     one, _ = judged(lambda content: content.sqrt().nan_to_num(), clips=1)
     assert alone[0]["flicker_ratio"] == pytest.approx(one.estimates()["flicker_ratio"].value, rel=1e-6)
     assert alone[0]["ssim"] != alone[1]["ssim"]
-    assert {*alone[0], "kernel", "warping_error"} == set(judge.estimates())  # sets are compared, not clips; see Seat
+    of_sets = {"kernel", "warping_error", "long_warping_error"}  # not of clips; see Seat
+    assert {*alone[0], *of_sets} == set(judge.estimates())
 
 
 def test_the_cycle_is_judged_where_there_is_one() -> None:
