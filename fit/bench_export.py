@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
-from typing import Any
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
 
 import torch
 
@@ -21,6 +21,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "ONNX int8": {"quantize": "int8"},
     "ONNX float16": {"half": True},
 }
+
+
+class Taken(NamedTuple):
+    """Seconds of a frame: by the clock, and of work on all cores together, which other processes hardly change."""
+
+    wall: float
+    cores: float
 
 
 def exported(given: argparse.Namespace) -> None:
@@ -40,20 +47,29 @@ def exported(given: argparse.Namespace) -> None:
     print(f"{given.checkpoint}; {place(torch.device('cpu'))}; medians of {given.repeats} frames of each, in turn")
     for size in given.size:
         print(f"{size[0]}x{size[1]}", flush=True)
-        times = seconds(painters, size, given.repeats)
-        first, second = times["torch float32"], times["ONNX float32"]
-        for name, taken in times.items():
-            ratios = f"{first / taken:5.2f} of torch, {second / taken:5.2f} of ONNX float32"
-            print(f"  {name:14} {1 / taken:8.1f} frames/s, {ratios}  {about[name]}".rstrip())
+        for name, line in rows(seconds(painters, size, given.repeats)).items():
+            print(f"  {name:14} {line}  {about[name]}".rstrip())
 
 
-def seconds(painters: Mapping[str, Paint], size: Size, repeats: int) -> dict[str, float]:
-    """Median time of a frame for each painter; a first frame of each warms up."""
+def rows(times: Mapping[str, Taken]) -> dict[str, str]:
+    """What is said of each painter's time."""
+    torchs, whole = times["torch float32"], times["ONNX float32"]
+    return {
+        name: (
+            f"{1 / wall:8.1f} frames/s ({torchs.wall / wall:.2f} of torch, {whole.wall / wall:.2f} of ONNX float32), "
+            f"{1000 * cores:.1f} ms on all cores ({torchs.cores / cores:.2f}, {whole.cores / cores:.2f})"
+        )
+        for name, (wall, cores) in times.items()
+    }
+
+
+def seconds(painters: Mapping[str, Paint], size: Size, repeats: int) -> dict[str, Taken]:
+    """Median times of a frame for each painter; a first frame of each warms up."""
     frame = real_frames(1, *size)
-    times: dict[str, list[float]] = {name: [] for name in painters}
+    times: dict[str, list[Taken]] = {name: [] for name in painters}
     for _ in range(repeats + 1):
         for name, paint in painters.items():
-            began = perf_counter()
+            began, worked = perf_counter(), process_time()
             paint_frame(paint, frame)
-            times[name].append(perf_counter() - began)
-    return {name: median(taken[1:]) for name, taken in times.items()}
+            times[name].append(Taken(perf_counter() - began, process_time() - worked))
+    return {name: Taken(*(median(one) for one in zip(*taken[1:], strict=True))) for name, taken in times.items()}

@@ -1,6 +1,7 @@
 """Export of checkpoints, and what the files are good for."""
 
 import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -73,7 +74,7 @@ def test_paints_as_the_checkpoint_at_any_size_and_batch(checkpoint: Path, networ
     assert difference(load_paint(checkpoint), load_paint(network), batches).largest < 1e-3
 
 
-@pytest.mark.slow
+@pytest.mark.prove
 def test_paints_as_the_checkpoint_over_300_large_frames(checkpoint: Path, network: Path) -> None:
     batches = (real_frames(4, 720, 1280).roll(4 * shift, -1) for shift in range(75))
     found = difference(load_paint(checkpoint), load_paint(network), batches)
@@ -215,7 +216,7 @@ def test_mistakes_are_one_line(words: list[str], complaint: str, capsys: pytest.
 
 
 def test_missing_packages_are_told_before_any_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "onnxscript", None)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
     monkeypatch.setattr(command, "load_whole", lambda path: pytest.fail("a checkpoint was loaded"))
     with pytest.raises(OnnxError, match=r"onnxscript: expected .* pip install 'fit-video-style\[onnx\]'"):
         export(tmp_path / "x.ckpt", tmp_path / "net.onnx")

@@ -29,7 +29,7 @@ ABOUT = Description(
 )
 
 
-def scaling(weights: np.ndarray[Any, Any] = np.float32([-1]), output: str = "painted", operator: str = "Mul") -> Any:
+def scaling(weights: Any = (-1,), output: str = "painted", operator: str = "Mul") -> Any:
     """frames times weights."""
     helper = onnx.helper
     graph = helper.make_graph(
@@ -37,7 +37,7 @@ def scaling(weights: np.ndarray[Any, Any] = np.float32([-1]), output: str = "pai
         "network",
         [helper.make_tensor_value_info("frames", onnx.TensorProto.FLOAT, SIDES)],
         [helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, SIDES)],
-        [onnx.numpy_helper.from_array(weights, "scale")],
+        [onnx.numpy_helper.from_array(np.float32(weights), "scale")],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 

@@ -83,6 +83,6 @@ def test_half_precision_is_inside_alone(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_exported_is_told_in_one_line() -> None:
-    with pytest.raises(OnnxError, match="FromData: expected a network that torch.export takes at any size, got: ") as error:
+    with pytest.raises(OnnxError, match=r"FromData: expected a network that torch\.export takes at any size, got: ") as error:
         to_onnx(FromData())
     assert "\n" not in str(error.value)
