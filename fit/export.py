@@ -149,6 +149,10 @@ def renamed(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:  # a full disk does not say whose
+        raise OSError(
+            error.errno, f"{error.strerror} while the network was being written; nothing was kept", str(path)
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -5,17 +5,17 @@ A file is data alone: its weights lie within, it names no other file, and operat
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 FRAMES, PAINTED = "frames", "painted"  # input and output; what a network remembers would come beside them
-PREFIX, DIGEST = "fit.", "fit.graph_sha256"
+PREFIX, DIGEST = "fit.", "fit.sha256"
 Precision = Literal["float32", "float16", "int8"]
 
 
@@ -85,7 +85,7 @@ def write_model(model: "ModelProto", description: Description, path: Path) -> No
     """
     tidy(model)
     entries = {f"{PREFIX}{name}": json.dumps(value) for name, value in asdict(description).items()}
-    package("onnx.helper").set_model_props(model, entries | {DIGEST: digest(model.graph)})
+    package("onnx.helper").set_model_props(model, entries | {DIGEST: digest(model.graph, entries)})
     path.write_bytes(model.SerializeToString())
 
 
@@ -141,18 +141,18 @@ def described(model: "ModelProto", path: Path) -> Description:
         raise OnnxError(
             f"{path}: expected an ONNX file of python -m fit.export, got one of something else; export a checkpoint"
         )
-    if said[DIGEST] != digest(model.graph):
+    entries = {f"{PREFIX}{name}": said[f"{PREFIX}{name}"] for name in names}
+    if said[DIGEST] != digest(model.graph, entries):
         raise OnnxError(f"{path}: expected a network as it was exported, got a damaged one (SHA-256); export it again")
     values = {name: json.loads(said[f"{PREFIX}{name}"]) for name in names}
-    found = Description(**values | {"range": tuple(values["range"])})
-    if min(found.size_multiple, found.min_size) < 1 or found.precision not in get_args(Precision):
-        raise OnnxError(f"{path}: expected a network as it was exported, got a damaged description; export it again")
-    return found
+    return Description(**values | {"range": tuple(values["range"])})
 
 
-def digest(graph: "GraphProto") -> str:
-    """SHA-256 of operators and weights."""
-    return hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest()
+def digest(graph: "GraphProto", entries: Mapping[str, str]) -> str:
+    """SHA-256 of operators and weights, and of what is said of them."""
+    made = hashlib.sha256(graph.SerializeToString(deterministic=True))
+    made.update(json.dumps(sorted(entries.items())).encode())
+    return made.hexdigest()
 
 
 def outside(model: "ModelProto") -> bool:

@@ -13,7 +13,7 @@ from lightning_modules.generators.base import Generator
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-EXAMPLE = 2, 3, 16, 24  # in units of what the network takes; nothing in it may be special
+COUNT, HIGH, WIDE = 2, 5, 7  # of the frames torch.export sees, in smallest frames; numbers that no network treats alike
 
 
 class Exported(nn.Module):
@@ -44,16 +44,14 @@ def to_onnx(network: Generator, half: bool = False) -> "ModelProto":
     # Channels-last weights would take the paths of CPU kernels that ONNX Runtime lacks.
     network = copy.deepcopy(network).eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
     exported = Exported(network.half() if half else network).eval()
-    count, channels, high, wide = EXAMPLE
-    unit = max(network.size_multiple, -(-network.min_size // high))
-    unit = -(-unit // network.size_multiple) * network.size_multiple
+    side = -(-network.min_size // network.size_multiple) * network.size_multiple
     free = torch.export.Dim.DYNAMIC
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # about the exporter's own future
             program = torch.onnx.export(
                 exported,
-                (torch.zeros(count, channels, high * unit, wide * unit),),
+                (torch.zeros(COUNT, 3, HIGH * side, WIDE * side),),
                 dynamo=True,
                 input_names=[FRAMES],
                 output_names=[PAINTED],

@@ -1,5 +1,6 @@
 """Export of checkpoints, and what the files are good for."""
 
+import errno
 import hashlib
 import sys
 from collections.abc import Callable
@@ -183,6 +184,23 @@ def test_an_interruption_leaves_nothing(
     monkeypatch.setattr(command, "difference", interrupted)
     assert main([str(checkpoint), str(tmp_path / "net.onnx")]) == 130
     assert "nothing was written" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_with_the_file(
+    network: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "to_onnx", lambda *_: read_model(network)[0])
+
+    def full(model: object, about: object, path: Path) -> None:
+        path.write_text("half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(command, "write_model", full)
+    with pytest.raises(SystemExit):
+        main([str(checkpoint), str(tmp_path / "net.onnx")])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{tmp_path / 'net.onnx'}: No space left on device while the network was being written" in line
     assert not list(tmp_path.iterdir())
 
 
