@@ -56,7 +56,9 @@ def difference(reference: Paint, other: Paint, batches: Iterable[Tensor]) -> Dif
     largest, psnr, frames = torch.zeros(()), torch.tensor(math.inf), 0
     with torch.inference_mode():
         for batch in batches:
-            apart = reference(batch).double() - other(batch).double()
+            expected, painted = reference(batch).double(), other(batch).double()
+            # Of another shape, nothing is where it should be.
+            apart = expected - painted if expected.shape == painted.shape else torch.full((1,), math.nan)
             largest = torch.maximum(largest, apart.abs().max())  # keeps NaN, as Python's max does not
             psnr = torch.minimum(psnr, 10 * torch.log10(4 / apart.square().mean()))
             frames += len(batch)

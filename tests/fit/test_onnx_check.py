@@ -60,6 +60,11 @@ def test_what_is_too_far_is_refused(found: Difference, precision: str, good: boo
         refuse_unlike(found, precision)  # type: ignore[arg-type]
 
 
+def test_another_shape_is_no_number() -> None:
+    found = difference(lambda frames: frames, lambda frames: frames[:1], [torch.zeros(2, 3, 4, 4)])
+    assert math.isnan(found.largest)
+
+
 def test_one_value_that_is_no_number_spoils_it() -> None:
     def other(frames: Tensor) -> Tensor:
         return torch.where(torch.arange(frames.numel()).view_as(frames) == 7, math.nan, frames)

@@ -50,7 +50,7 @@ def spread(network: Generator) -> Generator:
     [
         lambda: MobileGenerator(48, 1, 12),
         lambda: ResNetGenerator(4, 1),
-        lambda: ResNetGenerator(4, 1, "resize"),
+        lambda: ResNetGenerator(4, 1, "resize", checkpointing=True),
     ],
     ids=["mobile", "transposed", "resize"],
 )
