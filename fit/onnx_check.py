@@ -13,7 +13,7 @@ from fit.onnx_file import OnnxError, Precision
 from fit.stream import Paint
 
 # Frames at once, height, width: with and without padding, and not the example that torch.export saw.
-BATCHES = ((1, 64, 64), (3, 96, 160), (1, 250, 333), (1, 256, 448))
+BATCHES = ((1, 64, 64), (3, 96, 160), (1, 250, 333), (1, 256, 448), (1, 720, 1280))
 LARGEST = {"float32": 1e-3, "float16": math.inf, "int8": math.inf}  # difference of a value in [-1, 1]
 LEAST_PSNR = {"float32": 0.0, "float16": 45.0, "int8": 35.0}  # decibels, of the worst batch
 
