@@ -34,7 +34,10 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     made.add_argument(
-        "networks", nargs="+", metavar="CHECKPOINT", help="a file, a run's folder, or file.py:function of your own"
+        "networks",
+        nargs="+",
+        metavar="CHECKPOINT",
+        help="a file (.ckpt, .onnx), a run's folder, or file.py:function of your own",
     )
     made.add_argument("--out", type=Path, metavar="DIR", help="where the card goes (card/ in the folder of the run)")
     _add_data(made.add_argument_group("what they are judged on"))
@@ -112,7 +115,7 @@ def evaluate(networks: Sequence[str | Path], out: str | Path | None = None, **op
 
     Raises:
         ValueError: options that do not go together, weights that cannot be had, or a folder that cannot be written to.
-        DataError, CheckpointError: what cannot be read.
+        DataError, CheckpointError, OnnxError: what cannot be read.
     """
     session = Session([str(name) for name in networks], **options)
     folder = Path(out) if out else session.folder()

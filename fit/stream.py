@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from datamodules.pictures import Pixels
+from fit.onnx_file import is_onnx
+from fit.onnx_run import OnnxNetwork
 from fit.pipeline import side_by_side
 from fit.timeline import Event, Frame
 from lightning_modules.base import StyleMethod
@@ -23,11 +25,15 @@ MOST_SOUND = 64  # packets that wait with the frames of a group
 
 
 def load_paint(checkpoint: Path, device: str = "cpu") -> Paint:
-    """The averaged generator of a checkpoint, for frames of any size.
+    """The averaged generator of a checkpoint or of an ``.onnx`` file of ``fit.export``, for frames of any size.
 
     Raises:
         CheckpointError: this is no checkpoint of a method, or it is damaged; names an undamaged one of the same run.
+        OnnxError: this is no exported network, or it is damaged, or a package for it is missing.
     """
+    if is_onnx(checkpoint):
+        network = OnnxNetwork(checkpoint, device)
+        return at_any_size(network, network.description.size_multiple, network.description.min_size)
     method = load_whole(checkpoint, device)
     return at_any_size(method.stylize, method.size_multiple, method.min_size)
 

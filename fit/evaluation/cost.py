@@ -45,9 +45,9 @@ class Cost:
         size: of the frames, (height, width).
         place: what computed, in words.
         parameters: of the network; None where there is none.
-        multiply_adds: of one frame, see ``multiply_adds``.
+        multiply_adds: of one frame, see ``multiply_adds``; 0 where torch does not compute.
         speed: see ``Speed``.
-        memory: bytes, see ``peak_memory``.
+        memory: bytes, see ``peak_memory``; None where torch does not compute.
     """
 
     size: Size
@@ -55,11 +55,15 @@ class Cost:
     parameters: int | None
     multiply_adds: int
     speed: Speed
-    memory: int
+    memory: int | None
 
 
 def measure(
-    painter: StyleMethod | Paint, sizes: Sequence[Size] = SIZES, device: str = "cpu", seconds: float = SECONDS
+    painter: StyleMethod | Paint,
+    sizes: Sequence[Size] = SIZES,
+    device: str = "cpu",
+    seconds: float = SECONDS,
+    in_torch: bool = True,
 ) -> list[Cost]:
     """Measure a method's network, or anything else that paints.
 
@@ -71,6 +75,7 @@ def measure(
         sizes: (height, width) of frames.
         device: where to compute: cpu, cuda, cuda:1, ...
         seconds: see ``speed``.
+        in_torch: whether torch computes, and so can count multiply-adds and memory.
 
     Returns:
         One for each size.
@@ -88,9 +93,9 @@ def measure(
             size,
             where,
             learned,
-            multiply_adds(paint, size, device),
+            multiply_adds(paint, size, device) if in_torch else 0,
             speed(paint, size, device, seconds),
-            peak_memory(paint, size, device),
+            peak_memory(paint, size, device) if in_torch else None,
         )
         for size, where in zip(sizes, places, strict=True)
     ]
@@ -109,7 +114,8 @@ def facts(costs: Sequence[Cost]) -> dict[str, Fact]:
         p95 = _rounded(cost.speed.p95)
         found[f"p95 ms {at}"] = p95 if timed >= FEW else f"{p95:g} (slowest of {timed})"
         found[f"frames timed {at}"] = timed
-        found[f"peak MiB {at}, beside weights and frame"] = _rounded(cost.memory / 2**20)
+        if cost.memory is not None:
+            found[f"peak MiB {at}, beside weights and frame"] = _rounded(cost.memory / 2**20)
         found["measured on"] = cost.place
     return found
 

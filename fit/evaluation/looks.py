@@ -1,6 +1,7 @@
 """What style a run was trained on, from its configuration."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -26,3 +27,13 @@ def look_of(run: Path | None) -> Look:
     palette = options.get("palette", "night")
     # The seed of a run stands at its top alone: what is linked to it is not written again.
     return Look(None, tuple(PALETTES) if palette == "all" else (palette,), int(config.get("seed_everything", 0)))
+
+
+def stored(look: Look) -> dict[str, Any]:
+    """A style in plain values, as an exported network names it."""
+    return {"folder": look.folder and str(look.folder), "palettes": list(look.palettes), "seed": look.seed}
+
+
+def restored(values: dict[str, Any]) -> Look:
+    """The reverse."""
+    return Look(values["folder"] and Path(values["folder"]), tuple(values["palettes"]), values["seed"])

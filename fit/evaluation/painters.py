@@ -15,7 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fit.evaluation.card import Fact
+from fit.evaluation.clips import Look
+from fit.evaluation.looks import look_of, restored
 from fit.folder import RUNS
+from fit.onnx_file import is_onnx
+from fit.onnx_run import OnnxNetwork
 from fit.stream import Paint, at_any_size, load_whole
 from lightning_modules.checkpoint_folder import newest_good
 
@@ -33,6 +37,8 @@ class Painter:
         back: repaints painted frames as content, if it can: the cycle.
         network: whose parameters are counted, if there is one.
         facts: about it.
+        look: the style it was trained on, if that is known.
+        in_torch: whether torch computes, and so knows how much memory that takes.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Painter:
     back: Paint | None = None
     network: nn.Module | None = None
     facts: dict[str, Fact] = field(default_factory=dict)
+    look: Look | None = None
+    in_torch: bool = True
 
 
 def controls(styles: Iterable[Tensor]) -> list[Painter]:
@@ -74,21 +82,29 @@ def networks(names: Sequence[str], device: str) -> list[Painter]:
     """The networks a command line names; checkpoints of one run are named after their steps.
 
     Args:
-        names: of checkpoint files, of run folders (their newest checkpoint), or ``module:function`` or
-            ``file.py:function``, where the function makes a painter out of nothing: for networks of others.
+        names: of checkpoint files, of ``.onnx`` files of ``fit.export``, of run folders (their newest checkpoint), or
+            ``module:function`` or ``file.py:function``, where the function makes a painter out of nothing: for networks of
+            others.
         device: to paint on.
 
     Raises:
-        CheckpointError: one is missing, damaged or something else.
+        CheckpointError, OnnxError: one is missing, damaged or something else.
         ValueError: no such module or function.
     """
-    made = [from_python(name, device) if is_python(name) else from_checkpoint(Path(name), device) for name in names]
+    made = [from_name(name, device) for name in names]
     known = [painter.name for painter in made]
     steps = [f"{painter.name} step {painter.facts.get('step', number)}" for number, painter in enumerate(made)]
     return [  # several checkpoints of a run
         painter if known.count(painter.name) == 1 else replace(painter, name=name)
         for painter, name in zip(made, steps, strict=True)
     ]
+
+
+def from_name(name: str, device: str) -> Painter:
+    """One of them."""
+    if is_python(name):
+        return from_python(name, device)
+    return from_onnx(Path(name), device) if is_onnx(Path(name)) else from_checkpoint(Path(name), device)
 
 
 def distinct(painters: Sequence[Painter]) -> list[Painter]:
@@ -121,6 +137,26 @@ def from_checkpoint(path: Path, device: str) -> Painter:
         back and at_any_size(back, back.size_multiple, back.min_size),
         stylizer,
         {"checkpoint": str(path), "step": method.generator_step},
+        look_of(run) if run else None,
+    )
+
+
+def from_onnx(path: Path, device: str) -> Painter:
+    """An exported network, named after the run it comes from.
+
+    Raises:
+        OnnxError: it is missing, damaged or something else, or a package for it is missing.
+    """
+    network = OnnxNetwork(path, device)
+    about = network.description
+    facts: dict[str, Fact] = {"checkpoint": str(path), "step": about.step, "parameters": about.parameters}
+    return Painter(
+        f"{about.run or path.stem} ({about.precision} ONNX)",
+        "network",
+        at_any_size(network, about.size_multiple, about.min_size),
+        facts=facts | {"computed by": network.runtime},
+        look=restored(about.style) if about.style else None,
+        in_torch=False,
     )
 
 

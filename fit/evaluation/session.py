@@ -15,7 +15,6 @@ from fit.evaluation.card import Card, Fact
 from fit.evaluation.clips import NOISE, Look, judged_clips
 from fit.evaluation.columns import columns
 from fit.evaluation.cost import SIZES, facts, measure, parameters
-from fit.evaluation.looks import look_of
 from fit.evaluation.measure import judge_all, to_card
 from fit.evaluation.painters import Painter, controls, distinct, framewise, from_checkpoint, networks, run_of
 from fit.evaluation.tools import Tools
@@ -78,7 +77,8 @@ class Session:
         self.device = usable(device)
         self.networks, self.speed = networks(names, self.device), speed
         self.runs = [run for run in map(home, self.networks) if run]
-        self.look = Look(Path(style)) if style else look_of(self.runs[0] if self.runs else None)
+        trained_on = [painter.look for painter in self.networks if painter.look]
+        self.look = Look(Path(style)) if style else (*trained_on, Look())[0]
         self.flow = "DIS" if flow == "dis" else "RAFT"
         estimator: FlowEstimator = DISFlow("quick") if flow == "dis" else RAFTFlow(weights=flow_weights)
         self.clips = judged_clips(data, self.look, clips, estimator, size, frames, split)
@@ -136,7 +136,7 @@ class Session:
             if painter.network is not None:
                 row.facts["parameters"] = parameters(painter.network)
             if painter.network is not None or painter.kind == "network":
-                row.facts.update(facts(measure(painter.paint, self.speed, self.device)))
+                row.facts.update(facts(measure(painter.paint, self.speed, self.device, in_torch=painter.in_torch)))
         return card
 
     def title(self) -> str:
@@ -187,8 +187,7 @@ def home(painter: Painter) -> Path | None:
 
 def strangers(painters: Sequence[Painter], look: Look) -> list[str]:
     """A line for each painter that was trained on another style than it is judged by."""
-    runs = [(painter.name, home(painter)) for painter in painters]
-    known = [(name, look_of(run)) for name, run in runs if run]
+    known = [(painter.name, painter.look) for painter in painters if painter.look]
     return [f"{name} was trained on another style: {trained}." for name, trained in known if trained != look]
 
 

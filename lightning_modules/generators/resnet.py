@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -65,7 +66,7 @@ class Residual(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """``(N, C, h, w)`` to the same shape."""
-        if not self.checkpointing:
+        if not (self.checkpointing and torch.is_grad_enabled()):  # without a backward pass there is nothing to compute again
             return features + self.layers(features)
         # Nothing in a block is drawn by chance, so no state of random generators has to be kept.
         change: Tensor = checkpoint(self.layers, features, use_reentrant=False, preserve_rng_state=False)

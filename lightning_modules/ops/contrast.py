@@ -1,19 +1,38 @@
 """Contrasts of pictures at a scale, and how to bound them."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lightning_modules.ops.layers import repeat_edges
+from lightning_modules.ops.statistics import full_precision
 
 
 def blurred(frames: Tensor, side: int) -> Tensor:
     """Two box filters of an odd side, one after the other, along each axis: close to a Gaussian."""
-    margin = side // 2
+    smooth = full_precision(frames)
     for _ in range(2):
-        frames = repeat_edges(frames, margin)
-        frames = F.avg_pool2d(F.avg_pool2d(frames, (1, side), stride=1), (side, 1), stride=1)
-    return frames
+        smooth = repeat_edges(smooth, side // 2)
+        smooth = window_sums(window_sums(smooth, side, -1), side, -2) / side**2
+    return smooth.to(frames.dtype)
+
+
+def window_sums(values: Tensor, side: int, axis: int) -> Tensor:
+    """Sums of ``side`` neighbours along an axis, which becomes shorter by ``side - 1``.
+
+    Windows of 1, 2, 4, ... neighbours are made of one another and put together as the binary digits of ``side`` say. On CPUs
+    this takes a fraction of the time of average pooling, in torch and in ONNX Runtime.
+    """
+    count, begin, width = values.shape[axis] - side + 1, 0, 1
+    parts: list[Tensor] = []
+    while width <= side:
+        if side & width:
+            parts.append(values.narrow(axis, begin, count))
+            begin += width
+        if 2 * width <= side:
+            rest = values.shape[axis] - width
+            values = values.narrow(axis, 0, rest) + values.narrow(axis, width, rest)
+        width *= 2
+    return sum(parts[1:], parts[0])
 
 
 def squashed(values: Tensor, most: float) -> Tensor:

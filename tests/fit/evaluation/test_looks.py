@@ -1,9 +1,10 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from fit.evaluation.clips import Look
-from fit.evaluation.looks import look_of
+from fit.evaluation.looks import look_of, restored, stored
 
 MOVING = "{seed_everything: 3, data: {class_path: datamodules.moving_scenes.MovingScenes, init_args: {palette: %s}}}"
 
@@ -29,3 +30,8 @@ def test_without_a_run_it_is_the_own_paintings(tmp_path: Path) -> None:
 
 def test_knows_the_paintings_of_a_run_by_its_seed(run: Path) -> None:
     assert look_of(run) == Look(None, ("night",), 3)
+
+
+@pytest.mark.parametrize("look", [Look(), Look(Path("their/paintings")), Look(None, ("wheat", "dusk"), 7)])
+def test_comes_back_from_plain_values(look: Look) -> None:
+    assert restored(json.loads(json.dumps(stored(look)))) == look

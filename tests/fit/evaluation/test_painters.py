@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import torch
 from torch import nn
 
 from fit.evaluation.painters import Painter, controls, distinct, framewise, from_checkpoint, networks, run_of
+from fit.onnx_file import OnnxError
 from lightning_modules.checkpoint_file import CheckpointError
 
 FRAMES = torch.rand(2, 3, 37, 45, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -103,3 +105,12 @@ def test_a_network_of_others_comes_from_python(tmp_path: Path) -> None:
 def test_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"absent\.ckpt"):
         networks([str(tmp_path / "absent.ckpt")], "cpu")
+
+
+def test_an_exported_network_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OnnxError, match=r"absent\.onnx: expected an exported network, got no such file"):
+        networks([str(tmp_path / "absent.onnx")], "cpu")
+    (tmp_path / "net.onnx").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(OnnxError, match="pip install"):
+        networks([str(tmp_path / "net.onnx")], "cpu")

@@ -21,6 +21,15 @@ def test_every_channel_of_every_picture_is_normalised_alone(pictures: int, layou
     torch.testing.assert_close(normed, ((raw - mean) / deviation).contiguous(memory_format=layout), atol=1e-5, rtol=1e-5)
 
 
+def test_the_exported_norm_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    norm, raw = InstanceNorm2d(4), 3 * torch.randn(2, 4, 5, 6) + 1
+    eager = norm(raw)
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    torch.testing.assert_close(norm(raw), eager, atol=1e-6, rtol=1e-5)
+    assert norm(raw.half()).dtype == torch.float16
+
+
 def test_the_layout_changes_no_gradient() -> None:
     torch.manual_seed(0)
     norm, towards = InstanceNorm2d(4), torch.randn(2, 4, 5, 6)
