@@ -69,7 +69,8 @@ class Finish(nn.Module):
 class MobileGenerator(Generator):
     """Space-to-depth, residual 3x3 convolutions without normalisation, depth-to-space, fixed low-pass, full-size finish.
 
-    Memoryless, so causal. It starts with the content in place, some of its contrasts strengthened, half of its mean colour gone.
+    Memoryless, so causal. Half of a frame's mean colour is taken out first. It starts with the content in place, some of its
+    contrasts strengthened.
 
     Args:
         channels: width, at least 48 (three colours times sixteen pixels).

@@ -83,7 +83,8 @@ def test_half_of_the_mean_colour_is_taken_out_and_the_contrasts_are_not() -> Non
     torch.manual_seed(0)
     generator, frames = MobileGenerator(), torch.rand(1, 3, 32, 32) * 0.2 - 0.1
     lighter = torch.tensor([0.4, -0.2, 0.1]).view(3, 1, 1)
-    apart = (generator(frames + lighter).atanh() - generator(frames).atanh()).detach()  # as it starts, linear but for the strokes
+    # As it starts, it is linear but for the strokes.
+    apart = (generator(frames + lighter).atanh() - generator(frames).atanh()).detach()
     torch.testing.assert_close(apart.mean((0, 2, 3)), lighter.flatten() / 2, atol=0.05, rtol=0.1)
     assert apart.std((0, 2, 3)).max() < 0.02
 

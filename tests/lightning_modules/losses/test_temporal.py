@@ -86,7 +86,7 @@ def test_unwarped_by_hand() -> None:
     assert unwarped(frames).item() == pytest.approx((1 + 2) / 2 / contrast)
 
 
-@pytest.mark.parametrize("loss", [lambda frames, flow, visible: warped(frames, flow, visible), lambda frames, *_: unwarped(frames)])
+@pytest.mark.parametrize("loss", [warped, lambda frames, *_: unwarped(frames)], ids=["warped", "unwarped"])
 def test_painting_paler_is_not_rewarded(loss: Callable[..., Tensor], texture: Tensor) -> None:
     frames, flow, visible = glide(texture)
     frames = 10 * (frames + 0.2 * torch.rand_like(frames))  # beside which LEAST_CONTRAST is nothing
