@@ -151,17 +151,14 @@ class CycleGAN(StyleMethod):
         self.weights = {
             "image": image_weight, "clip": clip_weight if temporal_critic else 0.0, "cycle": cycle_weight,
             "identity": identity_weight, "temporal": temporal_weight, "palette": palette_weight, "texture": texture_weight,
-            "random_gram": random_gram_weight, "tone": tone_weight, "known_motion": known_motion_weight,
-            "total_variation": total_variation_weight, "feature_matching": feature_matching_weight,
-            "content": content_weight, "gram": gram_weight,
+            "random_gram": random_gram_weight, "tone": tone_weight, "known_motion": known_motion_weight, "gram": gram_weight,
+            "total_variation": total_variation_weight, "feature_matching": feature_matching_weight, "content": content_weight,
         }  # fmt: skip
         self.to_style, self.to_content = generator(), generator()
         self.style_average, self.content_average = averaged(self.to_style), averaged(self.to_content)
-        options = (adversarial, penalty, penalty_weight, penalty_every)
-        self.style_critic, self.content_critic = (Critic(image_critic(), pool, *options) for _ in "yx")
-        self.style_clip_critic, self.content_clip_critic = (
-            Critic(temporal_critic(), clip_pool, *options) if temporal_critic and clip_weight else None for _ in "yx"
-        )
+        how, clips = (adversarial, penalty, penalty_weight, penalty_every), temporal_critic if clip_weight else None
+        self.style_critic, self.content_critic = (Critic(image_critic(), pool, *how) for _ in "yx")
+        self.style_clip_critic, self.content_clip_critic = (Critic(clips(), clip_pool, *how) if clips else None for _ in "yx")
         self.recent_style, self.recent_paintings, self.style_grams, self.painting_grams = (Recent(RECENT) for _ in range(4))
         self.extractor, self.flow = extractor and extractor(), flow and flow()
         self.rates, self.betas, self.temporal, self.compiled = (lr, critic_lr), betas, temporal, compile
