@@ -51,6 +51,7 @@ def plain_cyclegan(
         palette_weight=0.0,
         texture_weight=0.0,
         random_gram_weight=0.0,
+        tone_weight=0.0,
         pool=pool,
         lr=RATE,
         critic_lr=RATE,

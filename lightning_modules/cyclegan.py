@@ -7,10 +7,11 @@ critic of clips and a temporal term. x is content, y style, G paints, F undoes i
     clip      adversarial loss of G(x) and F(y), whole clips
     cycle     |F(G(x)) - x| + |G(F(y)) - y|
     identity  |G(y) - y| + |F(x) - x|
-    temporal  |warp(G(x[t]), flow) - G(x[t+1])| where visible
+    temporal  |warp(G(x[t]), flow) - G(x[t+1])| / std(G(x)) where visible
     palette   W1(patches of G(x), patches of y), sliced, of the last few pictures: mostly their colours
     texture   the same without the patches' colours, relative to the spread of y
     random_gram  |Gram of G(x) - Gram of y| in random features
+    tone      1 - correlation of coarse light and shade of G(x) and x
     and, off by default: known_motion, total_variation, feature_matching, content, gram
 """
 
@@ -37,6 +38,7 @@ from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, 
 from lightning_modules.losses.random_gram import random_gram_distance, random_grams, random_layers
 from lightning_modules.losses.reconstruction import feature_matching, l1
 from lightning_modules.losses.temporal import known_motion, unwarped, warped
+from lightning_modules.losses.tone import tone_distance
 from lightning_modules.losses.total_variation import total_variation
 from lightning_modules.ops.compilation import compile_in_place
 from lightning_modules.ops.describe import Describable
@@ -74,6 +76,7 @@ class CycleGAN(StyleMethod):
         palette_weight: of the distance between the distributions of patches.
         texture_weight: of the distance between the distributions of patches without their colour.
         random_gram_weight: of the distance between Gram matrices of random features.
+        tone_weight: of the difference in where it is light and dark, which distances to the style do not notice.
         known_motion_weight: of the difference under a motion that was made up, which needs no flow.
         total_variation_weight: of the total variation of the painted frames.
         feature_matching_weight: of the difference of the image critic's mean activations.
@@ -114,11 +117,12 @@ class CycleGAN(StyleMethod):
         clip_weight: float = 0.5,
         cycle_weight: float = 8.0,
         identity_weight: float = 2.0,
-        temporal_weight: float = 220.0,
+        temporal_weight: float = 50.0,
         temporal: Literal["warped", "unwarped"] = "warped",
-        palette_weight: float = 300.0,
-        texture_weight: float = 120.0,
-        random_gram_weight: float = 240.0,
+        palette_weight: float = 600.0,
+        texture_weight: float = 240.0,
+        random_gram_weight: float = 480.0,
+        tone_weight: float = 20.0,
         known_motion_weight: float = 0.0,
         total_variation_weight: float = 0.0,
         feature_matching_weight: float = 0.0,
@@ -131,7 +135,7 @@ class CycleGAN(StyleMethod):
         penalty_every: int = 1,
         pool: int = 50,
         clip_pool: int = 20,
-        lr: float = 5e-4,
+        lr: float = 1.2e-3,
         critic_lr: float = 1e-3,
         betas: tuple[float, float] = (0.5, 0.99),
         constant: float = 0.2,
@@ -147,16 +151,14 @@ class CycleGAN(StyleMethod):
         self.weights = {
             "image": image_weight, "clip": clip_weight if temporal_critic else 0.0, "cycle": cycle_weight,
             "identity": identity_weight, "temporal": temporal_weight, "palette": palette_weight, "texture": texture_weight,
-            "random_gram": random_gram_weight, "known_motion": known_motion_weight, "total_variation": total_variation_weight,
-            "feature_matching": feature_matching_weight, "content": content_weight, "gram": gram_weight,
+            "random_gram": random_gram_weight, "tone": tone_weight, "known_motion": known_motion_weight, "gram": gram_weight,
+            "total_variation": total_variation_weight, "feature_matching": feature_matching_weight, "content": content_weight,
         }  # fmt: skip
         self.to_style, self.to_content = generator(), generator()
         self.style_average, self.content_average = averaged(self.to_style), averaged(self.to_content)
-        options = (adversarial, penalty, penalty_weight, penalty_every)
-        self.style_critic, self.content_critic = (Critic(image_critic(), pool, *options) for _ in "yx")
-        self.style_clip_critic, self.content_clip_critic = (
-            Critic(temporal_critic(), clip_pool, *options) if temporal_critic and clip_weight else None for _ in "yx"
-        )
+        how, clips = (adversarial, penalty, penalty_weight, penalty_every), temporal_critic if clip_weight else None
+        self.style_critic, self.content_critic = (Critic(image_critic(), pool, *how) for _ in "yx")
+        self.style_clip_critic, self.content_clip_critic = (Critic(clips(), clip_pool, *how) if clips else None for _ in "yx")
         self.recent_style, self.recent_paintings, self.style_grams, self.painting_grams = (Recent(RECENT) for _ in range(4))
         self.extractor, self.flow = extractor and extractor(), flow and flow()
         self.rates, self.betas, self.temporal, self.compiled = (lr, critic_lr), betas, temporal, compile
@@ -221,6 +223,7 @@ class CycleGAN(StyleMethod):
                         "palette": lambda: each(patch_distance, *patches),
                         "texture": lambda: each(texture_distance, *patches),
                         "random_gram": lambda: self.random_gram(painting, y, slots),
+                        "tone": lambda: tone_distance(painted, content.frames),
                         "known_motion": lambda: self.commutes(painting, x, slots),
                         "total_variation": lambda: total_variation(painting),
                         "feature_matching": lambda: self.matches(painting, y),

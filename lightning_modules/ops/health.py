@@ -7,10 +7,10 @@ denominator is 0 there is no number: nothing moved, or there was nothing to see.
 import torch.nn.functional as F
 from torch import Tensor
 
+from lightning_modules.ops.contrast import shade
 from lightning_modules.ops.statistics import full_precision
 
 GRID = 4  # pixels after which a pattern repeats: what two transposed convolutions or blocks of 4 leave; 2 is within it
-COARSE = 16  # regions along each side whose brightness is compared: large enough for light and shade, too large for strokes
 MOVES = 0.1  # least difference from frame to frame, of 2, at a pixel that moves; sensor noise of 2/255 is a sixth of it
 TINY = 1e-6  # mean square per value, on [-1, 1], below which a picture holds nothing: a hundredth of a quantisation step's
 
@@ -45,7 +45,7 @@ def contrast(painted: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
 
 def tone(painted: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
     """Correlation of light and shade, blurred, in frames ``(N, 3, H, W)`` with the content's; -1 where inverted."""
-    ours, theirs = _shade(painted), _shade(content)
+    ours, theirs = shade(painted), shade(content)
     sizes = _something(ours.square().mean(1)) * _something(theirs.square().mean(1))
     return ((ours * theirs).mean(1) * (sizes > 0)).sum(), sizes.sqrt().sum()
 
@@ -72,12 +72,6 @@ def motion(painted: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
 def _something(energy: Tensor) -> Tensor:
     """Energies, with 0 for those that are rounding."""
     return energy * (energy > TINY)
-
-
-def _shade(frames: Tensor) -> Tensor:
-    """Brightness of coarse regions ``(N, COARSE^2)``, less the frame's mean."""
-    coarse = F.adaptive_avg_pool2d(frames.mean(1, keepdim=True), COARSE).flatten(1)
-    return coarse - coarse.mean(1, keepdim=True)
 
 
 def _grid(frames: Tensor) -> tuple[Tensor, Tensor]:

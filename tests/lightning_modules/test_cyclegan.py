@@ -21,13 +21,15 @@ from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.generators.mobile import MobileGenerator
 from lightning_modules.losses.patch_distribution import random_filters
+from lightning_modules.losses.temporal import LEAST_CONTRAST
+from lightning_modules.losses.tone import FLAT
 from lightning_modules.ops.pretrained import Frozen
 from lightning_modules.ops.warp import warp
 
 Build = Callable[..., CycleGAN]
 Batches = Callable[..., list[ClipBatch]]
 Train = Callable[..., Trainer]
-TERMS = ["image", "clip", "cycle", "identity", "temporal", "palette", "texture", "random_gram", "known_motion"]
+TERMS = ["image", "clip", "cycle", "identity", "temporal", "palette", "texture", "random_gram", "tone", "known_motion"]
 TERMS += ["total_variation", "feature_matching", "content", "gram"]
 LARGE = {"palette", "texture", "random_gram"}  # these need pictures of 28 pixels
 
@@ -70,13 +72,18 @@ def test_losses_are_those_of_the_formula(cyclegan: Build, batches: Batches, trai
     D, DF = before.style_critic.network, before.content_critic.network
     E, EF = before.style_clip_critic.network, before.content_clip_critic.network
     with torch.no_grad():
+        contrast = (G(clip).flatten(1).var(1, correction=0) + LEAST_CONTRAST**2).sqrt()
         moved = (warp(G(clip)[:, :-1], flow) - G(clip)[:, 1:]).abs() * visible
+        light, shade = (v.mean(2).flatten(2) for v in (G(clip), clip))  # 16 pixels, 16 regions: each is one
+        both = torch.stack([light, shade], 2) - torch.stack([light, shade], 2).mean(-1, keepdim=True)
+        cross = both @ both.mT / both.shape[-1] + FLAT**2
         expected = {
             "image": (D(G(x)) - 1).square().mean() + (DF(F(y)) - 1).square().mean(),
             "clip": (E(G(clip)) - 1).square().mean() + (EF(F(clip_y)) - 1).square().mean(),
             "cycle": (F(G(x)) - x).abs().mean() + (G(F(y)) - y).abs().mean(),
             "identity": (G(y) - y).abs().mean() + (F(x) - x).abs().mean(),
-            "temporal": (moved.flatten(1).sum(1) / (3 * visible.flatten(1).sum(1))).mean(),
+            "temporal": (moved.flatten(1).sum(1) / (3 * visible.flatten(1).sum(1)) / contrast).mean(),
+            "tone": (1 - cross[..., 0, 1] / (cross[..., 0, 0] * cross[..., 1, 1]).sqrt()).mean(),
             "style_critic": (D(y) - 1).square().mean() + D(G(x)).square().mean(),
             "content_critic": (DF(x) - 1).square().mean() + DF(F(y)).square().mean(),
             "style_clip_critic": (E(clip_y) - 1).square().mean() + E(G(clip)).square().mean(),
@@ -354,7 +361,7 @@ def test_a_critic_that_aligns_gets_flow_for_both_domains(
 def test_single_frames_make_plain_cyclegan(cyclegan: Build, batches: Batches, train: Train) -> None:
     logged = train(cyclegan(temporal_critic=None), batches(2, frames=1)).callback_metrics
     assert {name for name in logged if name.startswith("train/")} == {
-        *(f"train/{term}" for term in ("image", "cycle", "identity", "temporal")),
+        *(f"train/{term}" for term in ("image", "cycle", "identity", "temporal", "tone")),
         *("train/style_critic", "train/content_critic"),
     }
     assert logged["train/temporal"] == 0

@@ -73,10 +73,20 @@ def test_every_frame_is_painted_by_itself(network: MobileGenerator) -> None:
 
 
 def test_moves_with_the_scene_by_whole_blocks(network: MobileGenerator) -> None:
-    world = torch.rand(1, 3, 48, 72) * 2 - 1
-    here, there = network(world[..., :64]), network(world[..., BLOCK : 64 + BLOCK])
+    world = torch.rand(1, 3, 48, 64) * 2 - 1
+    here, there = network(world), network(world.roll(-BLOCK, -1))  # what leaves comes back, so that the mean stays
     # Seven blocks from the sides, whose borders differ.
     torch.testing.assert_close(here[..., 28 + BLOCK : 40], there[..., 28 : 40 - BLOCK], atol=1e-5, rtol=1e-5)
+
+
+def test_half_of_the_mean_colour_is_taken_out_and_the_contrasts_are_not() -> None:
+    torch.manual_seed(0)
+    generator, frames = MobileGenerator(), torch.rand(1, 3, 32, 32) * 0.2 - 0.1
+    lighter = torch.tensor([0.4, -0.2, 0.1]).view(3, 1, 1)
+    # As it starts, it is linear but for the strokes.
+    apart = (generator(frames + lighter).atanh() - generator(frames).atanh()).detach()
+    torch.testing.assert_close(apart.mean((0, 2, 3)), lighter.flatten() / 2, atol=0.05, rtol=0.1)
+    assert apart.std((0, 2, 3)).max() < 0.02
 
 
 def test_every_weight_learns(network: MobileGenerator) -> None:

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightning_modules.ops.health import COARSE, GRID, measure
+from lightning_modules.ops.contrast import COARSE
+from lightning_modules.ops.health import GRID, measure
 
 NAMES = {"change", "contrast", "tone", "checkerboard", "motion"}
 
