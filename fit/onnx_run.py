@@ -15,22 +15,21 @@ CPU, GPU = "CPUExecutionProvider", ("TensorrtExecutionProvider", "CUDAExecutionP
 class OnnxNetwork:
     """An exported network: repaints ``(N, 3, H, W)`` in [-1, 1], float32, H and W as its ``description`` says.
 
-    On as many threads as torch uses.
-
     Args:
         path: an ``.onnx`` file of ``python -m fit.export``.
         device: cpu, cuda, cuda:1, ...; a GPU is used where ONNX Runtime has a provider for it, else the CPU, which is said.
+        threads: that compute on a CPU for each caller; None for as many as torch uses.
 
     Raises:
         OnnxError: no such file, damaged, of something else, or a package is missing.
     """
 
-    def __init__(self, path: Path, device: str = "cpu") -> None:
+    def __init__(self, path: Path, device: str = "cpu", threads: int | None = None) -> None:
         self.path = path
         model, self.description = read_model(path)
         runtime = package("onnxruntime")
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
+        options.intra_op_num_threads = threads or torch.get_num_threads()
         options.log_severity_level = 4  # what goes wrong is raised, too
         try:
             self.session = runtime.InferenceSession(

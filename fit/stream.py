@@ -24,15 +24,20 @@ Paint = Callable[[Tensor], Tensor]
 MOST_SOUND = 64  # packets that wait with the frames of a group
 
 
-def load_paint(checkpoint: Path, device: str = "cpu") -> Paint:
+def load_paint(checkpoint: Path, device: str = "cpu", threads: int | None = None) -> Paint:
     """The averaged generator of a checkpoint or of an ``.onnx`` file of ``fit.export``, for frames of any size.
+
+    Args:
+        checkpoint: its path.
+        device: where to paint.
+        threads: with which ONNX Runtime computes, which does not follow torch's; see ``OnnxNetwork``.
 
     Raises:
         CheckpointError: this is no checkpoint of a method, or it is damaged; names an undamaged one of the same run.
         OnnxError: this is no exported network, or it is damaged, or a package for it is missing.
     """
     if is_onnx(checkpoint):
-        network = OnnxNetwork(checkpoint, device)
+        network = OnnxNetwork(checkpoint, device, threads)
         return at_any_size(network, network.description.size_multiple, network.description.min_size)
     method = load_whole(checkpoint, device)
     return at_any_size(method.stylize, method.size_multiple, method.min_size)

@@ -19,8 +19,9 @@ from fit.arguments import Parser, at_least
 from fit.hardware import usable
 from fit.live import STANDARD, Place, RawFormat, place
 from fit.messages import explain, fail
-from fit.render import INTERRUPTED, EndedEarly, check, render
-from fit.stream import load_paint
+from fit.onnx_file import is_onnx
+from fit.render import INTERRUPTED, EndedEarly, check, painters, render
+from fit.stream import Paint, load_paint
 from fit.tiles import load_tiled
 from fit.video import CONTAINERS, container_of
 
@@ -40,7 +41,7 @@ def parser() -> Parser:
         epilog="A file name that begins with a dash goes after a lone --, or is written ./-name.mp4.",
     )
     made.add_argument("files", nargs="+", type=place, metavar="IN ... OUT", help=f"videos; OUT ends in {', '.join(CONTAINERS)}")
-    made.add_argument("--checkpoint", required=True, type=Path, metavar="PATH", help="of a training run: runs/.../*.ckpt")
+    made.add_argument("--checkpoint", required=True, type=Path, metavar="PATH", help="of a run: runs/.../*.ckpt; or .onnx")
     made.add_argument("--start", default=Fraction(0), type=seconds, metavar="S", help="leave out what comes before (seconds)")
     made.add_argument("--end", type=seconds, metavar="S", help="leave out what comes from here on (seconds)")
     made.add_argument("--crf", type=int, metavar="N", help="quality: 0 is best, 51 worst (18; for .webm 24)")
@@ -110,8 +111,14 @@ def stylize(inputs: Sequence[Place], output: Place, given: argparse.Namespace, d
         # Inputs are read to their end first: better to hear of damage now than after hours of painting.
         frames = check(files, cut)
     raw = given.size and RawFormat(given.size, given.fps)
-    paint = load_tiled(given.checkpoint, device, given.tile) if given.tile else load_paint(given.checkpoint, device)
-    return render(inputs, output, paint, cut, frames, given.crf, given.batch, device, given.latency, raw)
+    return render(inputs, output, network(given, device), cut, frames, given.crf, given.batch, device, given.latency, raw)
+
+
+def network(given: argparse.Namespace, device: str) -> Paint:
+    """What paints."""
+    if given.tile:
+        return load_tiled(given.checkpoint, device, given.tile)
+    return load_paint(given.checkpoint, device, None if given.latency else painters(device)[1])
 
 
 def complaints(inputs: Sequence[Place], output: Place, given: argparse.Namespace) -> Iterator[str]:
@@ -124,6 +131,8 @@ def complaints(inputs: Sequence[Place], output: Place, given: argparse.Namespace
         yield f"--batch must be at least 1, got {given.batch}"
     if given.latency and given.batch > 1:
         yield f"--latency paints frame by frame, got --batch {given.batch}; leave one of them out"
+    if given.tile and is_onnx(given.checkpoint):
+        yield f"--tile needs a checkpoint, got {given.checkpoint}; leave --tile out, or give the one it was exported from"
     if given.crf is not None and not 0 <= given.crf <= 51:
         yield f"--crf must lie in 0 .. 51, got {given.crf}"
     if inputs.count(STANDARD) > 1:

@@ -2,7 +2,7 @@
 
 A tile is painted with as much of the frame around it as its pixels depend on, which is then cut off. Where the frame ends,
 tiles end too, and the network continues the picture there as it always does. Only networks qualify whose every pixel depends
-on a bounded neighbourhood.
+on a bounded neighbourhood, and on no more of the rest than its overview.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fit.stream import Paint, at_any_size, load_whole
+from lightning_modules.generators.base import Generator
 
 
 def load_tiled(checkpoint: Path, device: str, tile: int) -> Paint:
@@ -27,33 +28,30 @@ def load_tiled(checkpoint: Path, device: str, tile: int) -> Paint:
         CheckpointError: as ``load_paint``.
         ValueError: the network cannot paint in tiles.
     """
-    method = load_whole(checkpoint, device)
-    network = method.stylizer()
+    network = load_whole(checkpoint, device).stylizer()
     if network.reach is None:
         raise ValueError(
             f"--tile: {type(network).__name__} cannot paint in tiles, since each of its pixels depends on the whole frame "
             "(it normalises by means over all of it); leave --tile out"
         )
-    in_tiles = tiled(method.stylize, tile, network.reach, method.size_multiple, method.min_size)
-    return at_any_size(in_tiles, method.size_multiple, method.min_size)
+    return at_any_size(tiled(network, tile, network.reach), network.size_multiple, network.min_size)
 
 
-def tiled(paint: Paint, tile: int, reach: int, size_multiple: int = 1, min_size: int = 1) -> Paint:
-    """Paint in tiles what ``paint`` would paint whole.
+def tiled(network: Generator, tile: int, reach: int) -> Paint:
+    """Paint in tiles what a network would paint whole, frames whose sides it can take.
 
     Args:
-        paint: repaints frames whose sides are multiples of ``size_multiple`` and at least ``min_size``.
-        tile: side of a tile in pixels; raised to the next multiple of ``size_multiple``.
-        reach: how many pixels away what a painted pixel depends on lies at most.
-        size_multiple: of both sides.
-        min_size: of both sides.
+        network: of a bounded reach.
+        tile: side of a tile in pixels; raised to the next multiple of the network's.
+        reach: how much more of the frame is seen at least on each side of a tile, in pixels.
     """
-    side, border = (-(-least // size_multiple) * size_multiple for least in (tile, max(reach, min_size)))
+    multiple = network.size_multiple
+    side, border = (-(-least // multiple) * multiple for least in (tile, max(reach, network.min_size)))
 
     def paint_tiled(frames: Tensor) -> Tensor:
-        painted = torch.empty_like(frames)
+        painted, overview = torch.empty_like(frames), network.overview(frames)
         for rows, columns in product(spans(frames.shape[-2], side, border), spans(frames.shape[-1], side, border)):
-            seen = paint(frames[..., rows.seen, columns.seen])
+            seen = network.paint_part(frames[..., rows.seen, columns.seen], overview)
             painted[..., rows.kept, columns.kept] = seen[..., rows.within, columns.within]
         return painted
 

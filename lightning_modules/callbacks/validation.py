@@ -28,7 +28,7 @@ class Unpainted(NamedTuple):
 
     Args:
         style: distance of the unpainted content from the style.
-        flicker: R of the style's clips in their own motion; NaN for single frames.
+        flicker: R of the style's clips in their own motion, seen by the camera of the content; NaN for single frames.
     """
 
     style: float
@@ -112,8 +112,8 @@ class Validation(Callback):
             guards.update(*guarded(painted, content, *motion), numbers=[number])
         self.unpainted = self.unpainted or self.measure(method, batch, rank, ranks)
         distance, ratio = style.compute().cpu(), flicker.compute().cpu()
-        flags, moves = cast(Degenerate, guards).flags(), batch.content.frames.shape[1] > 1
-        one = score(float(distance), self.unpainted.style, float(ratio) if moves else None, self.unpainted.flicker, flags)
+        added = float(ratio) / self.unpainted.flicker if batch.content.frames.shape[1] > 1 else None
+        one = score(float(distance), self.unpainted.style, added, cast(Degenerate, guards).flags())
         return dict(zip(NAMES, (distance, ratio, torch.tensor(one)), strict=True))
 
     def measure(self, method: StyleMethod, batch: ClipBatch, rank: int, ranks: int) -> Unpainted:
@@ -126,7 +126,7 @@ class Validation(Callback):
             if content.shape[1] > 1:
                 flow, visible = motion_of(batch.content, number)
                 flicker.update(theirs, content, *motion_of(batch.style, number), [number], flow, visible)
-        return Unpainted(float(style.compute()), float(flicker.compute()))
+        return Unpainted(float(style.compute()), float(cast(FlickerRatio, flicker).under_the_same_camera()))
 
     def state_dict(self) -> dict[str, int]:
         """A run that is resumed where it had not been judged yet is judged there."""

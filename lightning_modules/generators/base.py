@@ -12,7 +12,8 @@ class Generator(Describable, ABC):
 
     Subclasses implement ``paint``. ``size_multiple`` is what height and width must be multiples of, ``min_size`` the
     smallest side the network can take. ``reach`` is how many pixels away, up, down or sideways, what a painted pixel depends on
-    lies at most; None where it is the whole frame, as with norms over it. With a reach a frame can be painted in tiles.
+    lies at most, apart from ``overview``; None where it is the whole frame, as with norms over it. With a reach a frame can be
+    painted in tiles.
     """
 
     size_multiple: int = 1
@@ -42,3 +43,11 @@ class Generator(Describable, ABC):
     @abstractmethod
     def paint(self, frames: Tensor) -> Tensor:
         """Repaint ``(N, 3, H, W)`` in [-1, 1] to the same shape."""
+
+    def overview(self, frames: Tensor) -> Tensor:
+        """What there is to know of whole frames ``(N, 3, H, W)`` to paint a part of them: here nothing."""
+        return frames.new_empty(0)
+
+    def paint_part(self, part: Tensor, overview: Tensor) -> Tensor:
+        """Repaint a part ``(N, 3, h, w)`` of frames with this overview, as ``paint`` would where the whole reach is in it."""
+        return self.paint(part)

@@ -110,11 +110,18 @@ class MobileGenerator(Generator):
 
     def paint(self, frames: Tensor) -> Tensor:
         """``(N, 3, H, W)`` in [-1, 1] to the same shape."""
-        even = frames - EVEN * frames.mean((-2, -1), keepdim=True)
+        return self.paint_part(frames, self.overview(frames))
+
+    def overview(self, frames: Tensor) -> Tensor:
+        """The mean colour of each frame, ``(N, 3, 1, 1)``."""
+        return frames.mean((-2, -1), keepdim=True)
+
+    def paint_part(self, part: Tensor, overview: Tensor) -> Tensor:
+        even = part - EVEN * overview
         folded = self.head(self.blocks(self.stem(F.pixel_unshuffle(even, BLOCK))))
         smooth = F.conv2d(repeat_edges(folded, 1), self.lowpass.to(folded.dtype))
         painting = F.pixel_shuffle(smooth, BLOCK)
-        return torch.tanh(painting + self.finish(painting, frames.to(painting.dtype)))
+        return torch.tanh(painting + self.finish(painting, part.to(painting.dtype)))
 
 
 def folded_lowpass() -> Tensor:

@@ -185,6 +185,17 @@ class FlickerRatio(ClipMetric):
     def value(self, sums: Tensor) -> Tensor:
         return _ratio(sums)
 
+    def under_the_same_camera(self) -> Tensor:
+        """R if the output also had the reference's own error, a scalar: of pictures seen by the camera that saw the reference.
+
+        For an output without the sensor noise, or the errors of an estimated flow, that the reference has.
+        """
+        with self.sync_context(self.dist_sync_fn, should_sync=self._to_sync, should_unsync=self._should_unsync):
+            sums = self.sums[0].clone()
+            error, clips = sums[5:7]
+            sums[0] += sums[1] * error / clips
+            return self.value(sums)
+
 
 def _check(frames: Tensor, flow: Tensor, gap: int) -> None:
     if frames.dim() != 5 or frames.shape[1] < 2:

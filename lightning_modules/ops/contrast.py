@@ -1,6 +1,7 @@
 """Contrasts of pictures at a scale, and how to bound them."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lightning_modules.ops.layers import repeat_edges

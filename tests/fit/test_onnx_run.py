@@ -91,3 +91,9 @@ def test_the_fastest_provider_there_is_comes_first() -> None:
         cpu,
     ]
     assert providers("cuda", every[:2]) == [("CUDAExecutionProvider", {"device_id": "0"}), cpu]
+
+
+def test_it_computes_on_as_many_threads_as_it_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "net.onnx")
+    found = [OnnxNetwork(path, threads=threads).session.get_session_options().intra_op_num_threads for threads in (3, None)]
+    assert found == [3, torch.get_num_threads()]

@@ -115,6 +115,7 @@ MISTAKES = {
     "in.mp4 nowhere/out.mp4 --checkpoint x.ckpt": "no such folder",
     "in.mp4 in.mp4 --checkpoint x.ckpt": "OUT is also an IN: in.mp4",
     "in.mp4 ./in.mp4 --checkpoint x.ckpt": "OUT is also an IN: in.mp4",
+    "in.mp4 out.mp4 --checkpoint x.onnx --tile 64": "--tile needs a checkpoint, got x.onnx",
     "in.mp4 out.mp4 --checkpoint x.ckpt --crff 3": "there is no option --crff; did you mean --crf?",
     "in.mp4 out.mp4 --checkpoint x.ckpt --strat 3": "there is no option --strat; did you mean --start?",
     "in.mp4 out.mp4 --checkpoint x.ckpt --crf a": "--crf",

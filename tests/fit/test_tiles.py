@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import Tensor
 
 from fit import tiles
 from fit.tiles import load_tiled, spans, tiled
@@ -44,14 +43,12 @@ def test_spans_cover_each_pixel_once_and_see_their_borders(length: int, side: in
 @torch.inference_mode()
 def test_tiled_is_untiled(network: MobileGenerator, size: tuple[int, int], tile: int) -> None:
     frames = torch.rand(2, 3, *size) * 2 - 1
-    seen: list[torch.Size] = []
-
-    def paint(part: Tensor) -> Tensor:
-        seen.append(part.shape[-2:])
-        return network(part)
-
-    painted = tiled(paint, tile, network.reach, network.size_multiple, network.min_size)(frames)
-    assert (painted - network(frames)).abs().max() <= 1e-5
+    seen: list[list[int]] = []
+    network.stem.register_forward_pre_hook(lambda _, folded: seen.append([4 * side for side in folded[0].shape[-2:]]))
+    whole = network(frames)
+    seen.clear()
+    painted = tiled(network, tile, network.reach)(frames)
+    assert (painted - whole).abs().max() <= 1e-5
     most = -(-tile // 4) * 4 + 2 * network.reach
     assert len(seen) > 1
     assert all(side <= most for shape in seen for side in shape)
@@ -60,7 +57,7 @@ def test_tiled_is_untiled(network: MobileGenerator, size: tuple[int, int], tile:
 @torch.inference_mode()
 def test_a_border_a_block_too_thin_shows(network: MobileGenerator) -> None:
     frames = torch.rand(1, 3, 128, 128) * 2 - 1
-    painted = tiled(network, 32, network.reach - 8, 4, 4)(frames)
+    painted = tiled(network, 32, network.reach - 8)(frames)
     assert (painted - network(frames)).abs().max() > 1e-5
 
 
@@ -80,6 +77,4 @@ def test_networks_with_norms_over_the_frame_refuse(monkeypatch: pytest.MonkeyPat
 
 
 def method_with(network: Generator) -> SimpleNamespace:
-    return SimpleNamespace(
-        stylizer=lambda: network, stylize=network, size_multiple=network.size_multiple, min_size=network.min_size
-    )
+    return SimpleNamespace(stylizer=lambda: network)

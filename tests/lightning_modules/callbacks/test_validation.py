@@ -134,12 +134,9 @@ def test_the_score_is_style_by_the_inputs_and_flicker_beyond_the_paintings(
         grams = [mean_grams([extractor(frames.flatten(0, 1))]) for frames in (painted, content.frames)]
         target = mean_grams([extractor(made.batch.style.frames.flatten(0, 1))])
         distance, plain = (float(gram_distance(gram, target)) for gram in grams)
-        of_paint, of_style, of_input = (
-            relative_error(content, painted),
-            relative_error(made.batch.style),
-            relative_error(content),
-        )
-        added = (of_paint - of_input) / of_style
+        style, camera = made.batch.style, relative_error(content) * float(content.frames.var(correction=0))
+        of_style = relative_error(style) + camera / float(style.frames.var(correction=0))
+        added = relative_error(content, painted) / of_style
         assert (added > 1) == (smooth > 0), "both sides of the paintings' own flicker"
         values = made.judge(method, made.batch, 0, 1)
         assert float(values["val/score"]) == pytest.approx(min(WORST, distance / plain + max(0, added - 1)), rel=1e-4)

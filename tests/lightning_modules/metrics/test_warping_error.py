@@ -279,6 +279,19 @@ def test_added_flicker_is_the_quotient_of_two_ratios() -> None:
     assert itself.compute() == 1
 
 
+def test_pictures_under_the_same_camera_flicker_as_if_they_had_its_noise() -> None:
+    torch.manual_seed(0)
+    scene, painting = (torch.rand(1, 1, 3, 64, 64).expand(4, 3, -1, -1, -1) * 1.6 - 0.8 for _ in range(2))
+    camera, moved = (0.1 * torch.randn(4, 3, 3, 64, 64) for _ in range(2))
+    still, seen = torch.zeros(4, 2, 2, 64, 64), torch.ones(4, 2, 1, 64, 64)
+    painting = painting + 0.05 * torch.randn(4, 3, 3, 64, 64)  # its own flicker
+    clean, noisy = FlickerRatio(), FlickerRatio()
+    clean.update(painting, scene + camera, still, seen)
+    noisy.update(painting + moved, scene + camera, still, seen)
+    assert float(clean.under_the_same_camera()) == pytest.approx(float(noisy.compute()), rel=0.06)
+    assert float(clean.compute()) < 0.3 * float(noisy.compute())
+
+
 def test_pictures_of_the_style_may_have_another_size() -> None:
     flow, visible = motion()
     metric, other = FlickerRatio(), scene(3, 3, (1.5, 0.5))
