@@ -121,7 +121,7 @@ def farewell(given: argparse.Namespace, runner: Runner) -> list[str]:
         lines.append(
             f"All {len(trials)} trials failed. Find out why, remove {TRIAL} of those to try again, and run the same again."
         )
-    elif sum(trial.final for trial in trials) < (runner.limit or 0):
+    elif sum(trial.final for trial in trials) < runner.limit:
         words = [python(), "-m", "fit.sweep", str(given.file), "--dir", str(store.folder)]
         words += [word for name in ("count", "parallel", "seed") if (word := option(given, name))]
         lines += ["Not all trials have ended. Go on with:", f"  {shlex.join(words)}"]

@@ -63,7 +63,7 @@ class Display:
         what = "trials are killed" if again else f"ending {running} running trials; once more kills them"
         self.say(f"{signal.Signals(number).name}: {what}")
 
-    def refresh(self, trials: Sequence[Trial], limit: int | None) -> None:
+    def refresh(self, trials: Sequence[Trial], limit: int) -> None:
         """Draw how things stand, in a terminal and not too often."""
         if not self.terminal or time.monotonic() < self.drawn + EVERY:
             return
@@ -89,7 +89,7 @@ class Display:
             self.lines = 0
 
 
-def summary(trials: Sequence[Trial], file: SweepFile, limit: int | None, parallel: int) -> str:
+def summary(trials: Sequence[Trial], file: SweepFile, limit: int, parallel: int) -> str:
     """Such as "5 of 12 trials: 3 finished, 2 running; best val/score 0.41 (trial 3); about 12:30 left"."""
     states = Counter("running" if trial.state == "stopping" else trial.state for trial in trials)
     counts = [f"{states[state]} {state}" for state in ("finished", "stopped", "failed", "running", "waiting") if states[state]]
@@ -102,10 +102,10 @@ def summary(trials: Sequence[Trial], file: SweepFile, limit: int | None, paralle
     return "; ".join(parts)
 
 
-def remaining(trials: Sequence[Trial], limit: int | None, parallel: int) -> float | None:
+def remaining(trials: Sequence[Trial], limit: int, parallel: int) -> float | None:
     """Seconds until all trials have ended, from how long those took that ran to their end; None before any did."""
     took = [taken for trial in trials if trial.state == "finished" and (taken := seconds(trial)) is not None]
-    if not took or limit is None:
+    if not took:
         return None
     mean, now = sum(took) / len(took), time.time()
     running = [trial for trial in trials if trial.state in ("running", "stopping")]

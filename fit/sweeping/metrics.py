@@ -27,6 +27,12 @@ class Logged:
 
     def update(self, trial: Trial) -> bool:
         """Bring a trial up to date; whether anything was new."""
+        try:
+            return self._update(trial)
+        except FileNotFoundError:  # a run without a step takes its folder back at any moment
+            return False
+
+    def _update(self, trial: Trial) -> bool:
         path = max(self.runs.glob(f"*/{NAME}"), default=None)
         if path is None:
             return False

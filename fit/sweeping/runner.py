@@ -21,6 +21,8 @@ from fit.sweeping.trial import State, Trial
 
 LOOK = 0.1  # seconds between two looks at the trials
 HOPELESS = 5  # trials that fail before any succeeds: the rest would, too; as many as the W&B agent takes
+# Of a trial that a runner has left: killed with it, or asked to end by it, with no time to take note of that.
+_UNFINISHED = (None, -signal.SIGTERM, 128 + signal.SIGTERM)
 _AGENTS = ("WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH")  # of an agent that started this runner
 
 
@@ -32,7 +34,7 @@ class Runner:
         store: its folder, locked.
         suggestions: what to try.
         slots: what the trials run on.
-        limit: how many trials there shall be in all; None for as many as a grid has.
+        limit: how many trials there shall be in all.
         interpreter: what ``${interpreter}`` stands for.
         display: told what happens.
     """
@@ -43,7 +45,7 @@ class Runner:
         store: Store,
         suggestions: Suggestions,
         slots: Slots,
-        limit: int | None,
+        limit: int,
         interpreter: str,
         display: Display,
     ) -> None:
@@ -77,7 +79,7 @@ class Runner:
     def _recover(self) -> None:
         """Decide about trials that were running when an earlier runner ended."""
         for trial in self.trials:
-            if trial.state == "running" and self.store.status(trial) is None:
+            if trial.state == "running" and self.store.status(trial) in _UNFINISHED:
                 trial.state = "waiting"
                 self.store.save(trial)
             elif trial.state in ("running", "stopping"):
@@ -137,7 +139,7 @@ class Runner:
                 process.kill()
             elif self.asked:
                 process.stop()
-            elif trial.number in doomed:
+            elif trial.number in doomed and not trial.complete:
                 trial.state = "stopping"
                 self.store.save(trial)
                 process.stop()
@@ -148,7 +150,7 @@ class Runner:
         if self.asked or self.hopeless:
             return None
         waiting = next((trial for trial in self.trials if trial.state == "waiting"), None)
-        if waiting or self.exhausted or self.satisfied or (self.limit is not None and len(self.trials) >= self.limit):
+        if waiting or self.exhausted or self.satisfied or len(self.trials) >= self.limit:
             return waiting
         number = next(n for n in range(1, len(self.trials) + 2) if n not in {trial.number for trial in self.trials})
         args = self.suggestions.next(self.trials, number)

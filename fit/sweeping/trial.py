@@ -42,6 +42,11 @@ class Trial:
         return self.state in ("finished", "stopped", "failed")
 
     @property
+    def complete(self) -> bool:
+        """Whether its run has made its last step; what is left, such as a card, is worth its time."""
+        return self.step is not None and self.steps is not None and self.step >= self.steps
+
+    @property
     def name(self) -> str:
         """Of its folder."""
         return f"{self.number:04d}"

@@ -117,6 +117,8 @@ if args.get("deaf"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 folder = Path(os.environ["FIT_RUNS"]) / "20300101-fake"
 folder.mkdir(parents=True)  # fails where an earlier attempt has left one
+config = {"model": {"init_args": {"steps": args.get("steps", 3)}}}
+(folder / "config.yaml").write_text(json.dumps(config))
 print("hello", flush=True)
 with (folder / "metrics.csv").open("w", newline="") as file:
     writer = csv.writer(file)

@@ -15,6 +15,8 @@ from fit.metrics_file import RunLogger
 from fit.sweeping.file import SweepFile, read
 from fit.sweeping.options import parse
 from fit.sweeping.parameters import probes
+from fit.sweeping.suggest import Suggestions
+from fit.sweeping.trial import Trial
 from lightning_modules.metrics.score import WORST
 
 FILES = sorted((Path(__file__).resolve().parents[2] / "sweeps").glob("*.yaml"))
@@ -105,6 +107,22 @@ def test_the_defaults_are_among_the_trials_of_a_grid(name: str, tmp_path: Path, 
 def test_the_defaults_lie_inside_the_ranges_of_bayes(library: Any) -> None:
     for option, known in file_of("temporal").config["parameters"].items():
         assert known["min"] < plain()[inside(option)] < known["max"]
+
+
+@pytest.mark.parametrize("name", ["adversarial", "temporal"])
+def test_hyperband_decides_before_the_end_and_leaves_alone_what_is_complete(name: str, tmp_path: Path, library: Any) -> None:
+    file = file_of(name)
+    parsed = parse(words(file, probes(file.config)[-1], tmp_path))
+    count = parsed.model.init_args.steps // parsed.validation.every
+    assert count > 3
+
+    def stopped(*history: float) -> bool:
+        others = [Trial(n, {}, state="finished", history=[3.0, 2.5, 2.0, *[0.1] * (count - 3)]) for n in (1, 2, 3)]
+        return bool(Suggestions(file.config, 0).to_stop([*others, Trial(4, {}, state="running", history=list(history))]))
+
+    assert not stopped(9.0, 9.0)
+    assert stopped(9.0, 9.0, 9.0)
+    assert not stopped(3.0, 2.5, 2.0, *[2.0] * (count - 3)), "only now it is the worst, and it is at its end"
 
 
 def test_a_trial_of_it_runs_a_step_and_is_scored(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

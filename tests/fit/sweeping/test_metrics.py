@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from fit.metrics_file import RunLogger
+from fit.sweeping import metrics as module
 from fit.sweeping.metrics import Logged, series
 from fit.sweeping.trial import Trial
 
@@ -42,6 +43,20 @@ def test_half_a_row_and_what_is_no_number_are_passed_over(tmp_path: Path, text: 
     (folder / "metrics.csv").write_text(text)
     Logged(tmp_path, "loss").update(trial := Trial(1, {}))
     assert trial.history == [2.0]
+
+
+def test_a_run_may_take_its_folder_back_while_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder := tmp_path / "a").mkdir()
+    (folder / "metrics.csv").write_text("step,loss\n1,2.0\n")
+    looked = Logged(tmp_path, "loss")
+
+    def gone(path: Path) -> list[dict[str, str]]:
+        path.unlink()
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(module, "_rows", gone)
+    assert not looked.update(trial := Trial(1, {}))
+    assert trial.history == []
 
 
 def test_a_column_that_is_not_there_is_empty() -> None:

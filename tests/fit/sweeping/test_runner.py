@@ -46,6 +46,13 @@ def test_hyperband_ends_a_bad_run_and_its_slot_goes_to_the_next(
     assert "trial 2 is stopped by hyperband after" in capsys.readouterr().out
 
 
+def test_a_run_that_has_made_its_last_step_is_not_stopped(sweep_file: SweepFiles) -> None:
+    parameters = {"loss": {"values": [0.1, 90.0]}, "steps": {"value": 3}, "sleep": {"value": 0.3}}
+    file = sweep_file(parameters, early_terminate={"type": "hyperband", "min_iter": 2})
+    assert main([str(file), "--dir=out", "--parallel=2"]) == 0
+    assert states() == {1: "finished", 2: "finished"}, "the third value is the last"
+
+
 def test_a_trial_that_does_not_heed_a_stop_is_killed(sweep_file: SweepFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "KILL_AFTER", 0.5)
     parameters = {"loss": {"values": [0.1, 90.0]}, "steps": {"value": 150}, "sleep": {"value": 0.02}, "deaf": {"value": True}}
@@ -129,6 +136,8 @@ def test_slots_run_at_the_same_time_with_their_part_of_the_cores(
         ("running", "0", "finished"),  # it ended while nobody looked
         ("running", "1", "failed"),
         ("running", None, "waiting"),  # it was killed with its runner
+        ("running", "143", "waiting"),  # it was asked to end, which nobody has noted
+        ("running", "-15", "waiting"),
         ("stopping", "143", "stopped"),
         ("stopping", None, "stopped"),  # that it is among the worst was decided
     ],
