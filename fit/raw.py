@@ -22,6 +22,7 @@ class RawWriter:
 
     Raises:
         BrokenPipeError: on writing, when nobody reads any more.
+        OSError: on writing, naming standard output, when it is a file on a full disk or the like.
     """
 
     path = "standard output"
@@ -42,6 +43,11 @@ class RawWriter:
         if not isinstance(event, Frame):
             return
         left = np.ascontiguousarray(with_bars(event.rgb, (self.target.height, self.target.width))).data.cast("B")
-        while left:
-            left = left[os.write(self.descriptor, left) :]
+        try:
+            while left:
+                left = left[os.write(self.descriptor, left) :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # does not say whose
+            raise OSError(error.errno, error.strerror, self.path) from error
         self.frames, self.seconds = self.frames + 1, event.time + event.duration

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from datamodules.errors import DataError
 from datamodules.frames import VideoFrame, VideoInfo, VideoReader, open_video
+from fit.interruption import once
 from fit.live import LiveReader, Place, RawFormat
 from fit.pace import Pace
 from fit.pipeline import ahead
@@ -104,7 +105,8 @@ def render(
         BrokenPipeError: nobody reads standard output any more.
     """
     began, pace = time.monotonic(), Pace()
-    with opened(places, raw) as readers, writer_to(output, readers, crf, latency) as writer:
+    patient = nullcontext() if all(isinstance(place, Path) for place in places) else once()
+    with patient, opened(places, raw) as readers, writer_to(output, readers, crf, latency) as writer:
         live = [reader for reader in readers if isinstance(reader, LiveReader)]
         events = play(readers, writer.target, cut)
         with painting(events, paint, 1 if latency else batch, device, latency, live) as painted:

@@ -24,6 +24,7 @@ from fit import live, render
 from fit import stylize as command
 from fit.live import LiveReader, Pipe, RawFormat, place
 from fit.raw import RawWriter
+from fit.video import VideoWriter
 
 Clip = Callable[..., Path]
 SIZE = (48, 64)
@@ -175,15 +176,23 @@ def test_an_interruption_keeps_what_is_finished_while_the_input_waits(
         assert len(list(reader)) == 5
 
 
-def test_ctrl_c_reaches_a_reader_that_waits(
-    standard_input: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_ctrl_c_reaches_a_reader_that_waits_and_a_second_one_undoes_nothing(
+    standard_input: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def interrupted(writer: VideoWriter) -> None:
+        signal.raise_signal(signal.SIGINT)
+        finish(writer)
+
+    finish = VideoWriter._finish
+    monkeypatch.setattr(VideoWriter, "_finish", interrupted)
     standard_input(noise(3).tobytes(), close=False)
     ctrl_c = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
     ctrl_c.start()
     assert run("-", tmp_path / "out.mp4", "--size", "64x48", "--latency") == 130
     ctrl_c.join()
     assert "3 frames" in capsys.readouterr().out
+    with open_video(tmp_path / "out.mp4") as reader:
+        assert len(list(reader)) == 3
 
 
 def test_nobody_reads_the_output(
@@ -195,6 +204,17 @@ def test_nobody_reads_the_output(
     left_with(1, clip(), "-")
     os.close(written)
     assert capsys.readouterr().err == "error: standard output: nobody reads it any more; it has what was written until then\n"
+
+
+def test_a_full_disk_behind_standard_output_is_told(
+    clip: Clip, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with open("/dev/full", "wb") as full:
+        monkeypatch.setattr(render, "RawWriter", partial(RawWriter, descriptor=full.fileno()))
+        left_with(2, clip(), "-")
+    assert capsys.readouterr().err == "error: standard output: No space left on device\n"
 
 
 PIPED = """

@@ -34,8 +34,8 @@ def fake_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``x.ckpt`` swaps red and blue; there is no other checkpoint."""
     real = command.load_paint
 
-    def load(path: Path, device: str) -> Paint:
-        return at_any_size(swap_channels, 4, 16) if path.name == "x.ckpt" else real(path, device)
+    def load(path: Path, device: str, threads: int | None) -> Paint:
+        return at_any_size(swap_channels, 4, 16) if path.name == "x.ckpt" else real(path, device, threads)
 
     monkeypatch.setattr(command, "load_paint", load)
 

@@ -1,5 +1,8 @@
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 
 import av
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.frames import VideoInfo, open_video
-from fit.timeline import play
+from fit.timeline import Frame, play
 from fit.video import CONTAINERS, VideoWriter, clock_of, container_of
 
 Clip = Callable[..., Path]
@@ -195,3 +198,28 @@ def test_painted_frames_are_the_ones_written(
 ) -> None:
     with open_video(copy(clip(), tmp_path / "o.mp4")) as reader:
         assert [frame_number(frame.rgb) for frame in reader] == list(range(10))
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.27, 0.33])
+def test_an_interruption_between_frames_or_within_one_loses_none_before_it(clip: Clip, tmp_path: Path, seconds: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (4, 240, 320, 3), np.uint8)  # most of the time is spent in the encoder
+    with open_video(clip(size=(240, 320))) as reader, VideoWriter(tmp_path / "o.mp4", [reader]) as writer:
+        writer.write(Frame(Fraction(0), Fraction(1, 25), noise[0]))
+        with interrupted_after(seconds):
+            for n in count(1):
+                writer.write(Frame(Fraction(n, 25), Fraction(1, 25), noise[n % 4]))
+    times = [time for time, _ in shown(tmp_path / "o.mp4")]
+    assert times == [Fraction(n, 25) for n in range(len(times))]
+    assert 0 <= len(times) - writer.frames <= 1
