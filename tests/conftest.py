@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def browser_found() -> str | None:
 
 
 def pytest_configure() -> None:
+    # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it in turn.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Tests are small and several run at once: threads within an operator only get in each other's way.
     torch.set_num_threads(1)
 

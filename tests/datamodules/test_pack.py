@@ -147,18 +147,11 @@ def never_ready(picture: Path, aside: Path) -> Iterator[None]:
         kept.rename(picture)
 
 
-def hear_ctrl_c() -> None:
-    """What a shell starts in the background is deaf to it, and so is all that this starts in turn."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_interrupted_by_hand_it_says_how_to_go_on(root: Path, right: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     name = Pack(right).index.name[300].decode()  # not one of those packed beforehand to estimate the time
     with never_ready(root / "sequences" / name / "im7.png", tmp_path):
-        going = subprocess.Popen(
-            command(root, out), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hear_ctrl_c
-        )
+        going = subprocess.Popen(command(root, out), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
         try:
             while bytes_in(out) < 600:
                 time.sleep(0.001)
