@@ -26,9 +26,13 @@ def browser_found() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-def pytest_configure() -> None:
-    # What a shell starts in the background ignores Ctrl-C, and so does all that is started by it in turn.
+@pytest.fixture(autouse=True)
+def _hears_ctrl_c() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so does all that is started by it in turn."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure() -> None:
     # Tests are small and several run at once: threads within an operator only get in each other's way.
     torch.set_num_threads(1)
 

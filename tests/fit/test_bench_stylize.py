@@ -11,11 +11,8 @@ import torch
 
 from datamodules.frames import open_video
 from fit import bench, bench_networks
-from fit.bench_networks import matrix_peak
 from fit.bench_stylize import Stage, again, film, measured, possible_rate, stages
-from fit.bench_transformer import TransformerNet
 from fit.timeline import Frame
-from tests.framewise_network import TransformerNet as Published
 
 
 def test_the_command_prints_stages_all_together_and_both_networks(
@@ -36,28 +33,6 @@ def test_the_command_prints_stages_all_together_and_both_networks(
     assert re.search(r"matrix product, 64 square: [\d.]+ GMAC/s in float32, [\d.]+ in bfloat16", said)
     assert figures["TransformerNet, the usual one"][3] == "1,679,235"
     assert re.search(r"ratio of the speeds: [\d.]+$", said)
-
-
-def test_the_usual_network_is_the_published_one() -> None:
-    own, published = TransformerNet().eval(), Published().eval()
-    layers = [module for module in own.modules() if not list(module.children()) and list(module.parameters())]
-    others = [module for module in published.modules() if not list(module.children()) and list(module.parameters())]
-    order = sorted(range(len(others)), key=lambda n: place_of(others[n], published))
-    for layer, other in zip(layers, (others[n] for n in order), strict=True):
-        torch.nn.init.normal_(other.weight, std=0.1)
-        layer.load_state_dict(other.state_dict())
-    frames = torch.rand(1, 3, 32, 40) * 2 - 1
-    with torch.no_grad():
-        torch.testing.assert_close(own(frames), published(frames), atol=1e-4, rtol=1e-4)
-
-
-def place_of(module: torch.nn.Module, network: torch.nn.Module) -> int:
-    """When a layer is called, by the published table: each convolution, then its norm."""
-    name = next(name for name, other in network.named_modules() if other is module)
-    order = ["conv1.", "in1", "conv2.", "in2", "conv3.", "in3"]
-    order += [f"res{i}.{part}" for i in range(1, 6) for part in ("conv1.", "in1", "conv2.", "in2")]
-    order += ["deconv1.", "in4", "deconv2.", "in5", "deconv3."]
-    return next(n for n, part in enumerate(order) if name.startswith(part))
 
 
 def test_stages_are_measured_by_the_clock_and_by_their_work() -> None:
@@ -101,10 +76,3 @@ def test_each_stage_takes_every_frame(tmp_path: Path, monkeypatch: pytest.Monkey
     assert painted == 4 + 5  # two batches to warm up
     with open_video(tmp_path / "out.mp4") as reader:
         assert len(list(reader)) == 5
-
-
-def test_matrix_peak_counts_multiply_adds(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter(range(100))
-    monkeypatch.setattr(bench_networks, "SIDE", 10)
-    monkeypatch.setattr(bench_networks, "now", lambda _: next(moments))
-    assert matrix_peak(torch.float32, "cpu") == 1000
