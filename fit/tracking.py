@@ -47,7 +47,7 @@ def hand_over(loggers: Iterable[Logger], card: Card, folder: Path, step: int) ->
         step: of the generators.
     """
     for logger in loggers:
-        logger.log_metrics(figures(card) | {"step": float(step)}, step)  # as rows of training have it
+        logger.log_metrics(figures(card), step)
         if isinstance(logger, WandbLogger):
             import wandb
 

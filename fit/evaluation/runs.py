@@ -13,6 +13,7 @@ from fit.metrics_file import RunLogger
 from lightning_modules.checkpoint_folder import numbered
 
 Curve = list[tuple[int, float]]
+STEP = "trainer/global_step"  # what Lightning's logger calls at W&B the step that a run logs
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,12 @@ def from_wandb(path: str, filters: Mapping[str, Any] | None = None) -> list[Run]
     import wandb
 
     found = wandb.Api().runs(path, filters=dict(filters or {}))
-    return [Run(run.name, flat(run.config), curves(list(run.scan_history()))) for run in found]
+    return [Run(run.name, flat(run.config), curves(list(map(with_step, run.scan_history())))) for run in found]
+
+
+def with_step(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of W&B's history as ``metrics.csv`` has it."""
+    return {name: value for name, value in row.items() if name != STEP} | {"step": row.get(STEP)}
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:

@@ -94,9 +94,8 @@ class Validation(Callback):
     def record(self, trainer: Trainer, values: dict[str, Tensor], step: int) -> None:
         """Where checkpoints look, and to the loggers."""
         trainer.callback_metrics.update(values)
-        row = {name: float(value) for name, value in values.items()} | {"step": float(step)}  # as rows of training have it
         for logger in trainer.loggers:
-            logger.log_metrics(row, step=step)
+            logger.log_metrics({name: float(value) for name, value in values.items()}, step=step)
 
     def judge(self, method: StyleMethod, batch: ClipBatch, rank: int, ranks: int) -> dict[str, Tensor]:
         """The values over all clips, of which this device takes its share."""

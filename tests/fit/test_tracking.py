@@ -89,12 +89,12 @@ def test_a_card_is_logged_at_the_last_step_and_its_page_goes_along(tmp_path: Pat
     hand_over([mine, theirs], card(), tmp_path, 9)
     run = theirs.experiment
     assert run.summary["card/style"] == 0.25
-    assert run.summary["step"] == 9
+    assert run.summary["trainer/global_step"] == 9
     assert run.settings.sweep_id == "s"
     assert run.group == "s"
     close([theirs], 0)
     (page,) = Path("runs").rglob("*.html")
     assert page.read_text() == (tmp_path / "card.html").read_text()
     assert RunLogger(tmp_path).rows()[-1] == {
-        "step": "9.0", "card/style": "0.25", "card/parameters": "7.0", "card/frames_per_second": "30.5",
+        "step": "9", "card/style": "0.25", "card/parameters": "7.0", "card/frames_per_second": "30.5",
     }  # fmt: skip

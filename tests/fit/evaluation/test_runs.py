@@ -70,7 +70,7 @@ def test_rows_without_a_step_are_left_out() -> None:
 
 def test_reads_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    history = [{"step": 2.0, "val/style": 0.5, "_timestamp": "now"}]
+    history = [{"trainer/global_step": 2.0, "val/style": 0.5, "_timestamp": "now"}]
     run = SimpleNamespace(name="a", config={"model": {"class_path": "X", "init_args": {"lr": 1}}}, scan_history=lambda: history)
     api = SimpleNamespace(runs=lambda path, filters: asked.append((path, filters)) or [run])
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(Api=lambda: api))

@@ -3,7 +3,6 @@ import math
 import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -200,15 +199,6 @@ def test_a_run_that_breaks_down_ends_at_the_worst_score(
     with (tmp_path / "run" / "metrics.csv").open() as file:
         scores = [float(row["val/score"]) for row in csv.DictReader(file) if row.get("val/score")]
     assert scores == [0.5, 0.5, 0.5, *([WORST] if last == WORST else [])]
-
-
-def test_every_logger_is_told_the_step_as_a_column(batches: Batches) -> None:
-    rows: list[dict[str, float]] = []
-    logger = SimpleNamespace(log_metrics=lambda metrics, step: rows.append(metrics))
-    trainer = SimpleNamespace(callback_metrics={}, loggers=[logger])
-    validation(batches).record(trainer, {"val/score": torch.tensor(0.5)}, 7)  # type: ignore[arg-type]
-    assert rows == [{"val/score": 0.5, "step": 7.0}]
-    assert set(trainer.callback_metrics) == {"val/score"}
 
 
 def judged_by(rank: int, method: CycleGAN, made: Validation, folder: Path) -> None:
