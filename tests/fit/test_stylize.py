@@ -158,14 +158,20 @@ def test_all_wrong_options_are_said_at_once(clip: Clip, capsys: pytest.CaptureFi
     assert all(part in line for part in ("--end must come after --start", "--batch", "--crf", ".mp4"))
 
 
-def test_damage_is_found_before_anything_is_painted(
-    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def damaged(clip: Clip) -> Path:
+    """A film with a hole in its middle."""
     source = clip(times=[Fraction(n, 25) for n in range(100)], g="10")
     content = bytearray(source.read_bytes())
     middle = content.index(b"mdat") + content.index(b"moov") >> 1
     content[middle : middle + 300] = bytes(300)
     source.write_bytes(content)
+    return source
+
+
+def test_damage_is_found_before_anything_is_painted(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = damaged(clip)
     monkeypatch.setattr(command, "load_paint", lambda *_: pytest.fail("a network was loaded"))
     with pytest.raises(SystemExit) as caught:
         run(source, tmp_path / "out.mp4")
@@ -179,11 +185,7 @@ def test_damage_is_found_before_anything_is_painted(
 def test_without_the_check_damage_ends_the_run_when_it_is_met(
     clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = clip(times=[Fraction(n, 25) for n in range(100)], g="10")
-    content = bytearray(source.read_bytes())
-    middle = content.index(b"mdat") + content.index(b"moov") >> 1
-    content[middle : middle + 300] = bytes(300)
-    source.write_bytes(content)
+    source = damaged(clip)
     monkeypatch.setattr(command, "check", lambda *_: pytest.fail("it was checked"))
     with pytest.raises(SystemExit) as caught:
         run(source, tmp_path / "out.mp4", "--no-check")
