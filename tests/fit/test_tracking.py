@@ -1,4 +1,5 @@
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from fit.evaluation.card import Card, Estimate, Row
 from fit.metrics_file import RunLogger
 from fit.tracking import attached, close, figures, hand_over
 
-pytest.importorskip("wandb", reason="the extra wandb is not installed")
+wandb = pytest.importorskip("wandb", reason="the extra wandb is not installed")
 
 
 @pytest.fixture(autouse=True)
@@ -68,8 +69,6 @@ class Run:
 def test_a_run_ends_there_as_here_and_asks_to_be_run_again_where_it_made_room(
     status: int, again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import wandb
-
     run = Run()
     monkeypatch.setattr(wandb, "run", run)
     monkeypatch.setattr(wandb, "finish", run.finish)
@@ -81,6 +80,15 @@ def test_a_run_ends_there_as_here_and_asks_to_be_run_again_where_it_made_room(
     assert (run.marked, run.statuses) == (again, [status])
 
 
+@pytest.fixture
+def _first_use() -> Iterator[None]:
+    """As in a new process: W&B reads the environment at its first use, and tests before and after may be of the same one."""
+    wandb.teardown()
+    yield
+    wandb.teardown()
+
+
+@pytest.mark.usefixtures("_first_use")
 def test_a_card_is_logged_at_the_last_step_and_its_page_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_SWEEP_ID", "s")
     monkeypatch.setenv("WANDB_RUN_ID", "r")
