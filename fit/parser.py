@@ -50,6 +50,16 @@ def concrete(kind: type) -> Iterator[type]:
         yield from concrete(child)
 
 
+def options_of(kind: type) -> set[str]:
+    """The names of a constructor's arguments, and of its parents' as long as it passes ``options`` on to them."""
+    names: set[str] = set()
+    for base in kind.__mro__:
+        names |= set(inspect.signature(base.__init__).parameters)  # type: ignore[misc]
+        if "options" not in inspect.signature(base.__init__).parameters:  # type: ignore[misc]
+            break
+    return names - {"self", "options"}
+
+
 @contextmanager
 def classes_start_anew() -> Iterator[None]:
     """While parsing, a class named anew has its own defaults.
@@ -121,9 +131,7 @@ class Parser(LightningArgumentParser):
         options = {key.replace(".init_args", "") for key, _ in self.outer.get_defaults().items()}
         groups: tuple[tuple[str, type], ...] = (("model", StyleMethod), ("data", ClipDataModule))
         for group, kind in groups:
-            constructors = {base.__init__ for child in concrete(kind) for base in child.__mro__ if issubclass(base, kind)}
-            names = {name for constructor in constructors for name in inspect.signature(constructor).parameters}
-            options |= {f"{group}.{name}" for name in names - {"self", "options"}}
+            options |= {f"{group}.{name}" for child in concrete(kind) for name in options_of(child)}
         return options
 
     def missing_class(self, key: str, name: str) -> NoReturn:

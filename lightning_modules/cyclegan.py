@@ -15,16 +15,16 @@ critic of clips and a temporal term. x is content, y style, G paints, F undoes i
     and, off by default: known_motion, total_variation, feature_matching, content, gram
 """
 
-import math
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from datamodules.batch import ClipBatch, Clips
+from datamodules.batch import ClipBatch
+from lightning_modules.adversarial import AdversarialMethod, Compile, Temporal, each, texture_distance, together
 from lightning_modules.average import averaged, follow
-from lightning_modules.base import StyleMethod, frozen
+from lightning_modules.base import frozen
 from lightning_modules.critics import Critic
 from lightning_modules.discriminators.base import Discriminator, TemporalDiscriminator
 from lightning_modules.discriminators.patchgan import PatchGAN
@@ -32,31 +32,17 @@ from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.flow import DISFlow, FlowEstimator
 from lightning_modules.generators.base import Generator
 from lightning_modules.generators.mobile import MobileGenerator
-from lightning_modules.losses.adversarial import AdversarialKind, undecided
-from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters
+from lightning_modules.losses.adversarial import AdversarialKind
+from lightning_modules.losses.patch_distribution import patch_distance
 from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, gram_style_loss
-from lightning_modules.losses.random_gram import random_gram_distance, random_grams, random_layers
 from lightning_modules.losses.reconstruction import feature_matching, l1
-from lightning_modules.losses.temporal import known_motion, unwarped, warped
 from lightning_modules.losses.tone import tone_distance
 from lightning_modules.losses.total_variation import total_variation
-from lightning_modules.ops.compilation import compile_in_place
 from lightning_modules.ops.describe import Describable
-from lightning_modules.ops.flow import inside
 from lightning_modules.ops.layout import channels_last
-from lightning_modules.ops.motion import deform, random_smooth_flow
-from lightning_modules.pool import Recent
-from lightning_modules.slots import Slots
-
-SENSOR_NOISE = 2 * 2 / 255  # of the known motion's second frame: 2/255 of full range, on [-1, 1]
-LARGE_TERMS = ("palette", "texture", "random_gram")  # look at pictures at a quarter of their size
-PROJECTIONS, PATCH = 12, 7  # directions for each slot, and side, of the patches whose distributions are compared
-# Pictures of a slot whose patches make up a distribution. One picture shows neither all that the style has nor all that there
-# is to paint: alone, each dark scene would be painted with the lights of all paintings.
-RECENT = 10
 
 
-class CycleGAN(StyleMethod):
+class CycleGAN(AdversarialMethod):
     """Unpaired training of a generator towards a style and of one back.
 
     A weight of 0 skips its term and the work for it.
@@ -113,12 +99,12 @@ class CycleGAN(StyleMethod):
         temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=16),
         steps: int = 250,
         adversarial: AdversarialKind = "hinge",
-        image_weight: float = 0.4,
-        clip_weight: float = 0.5,
+        image_weight: float = 0.45,
+        clip_weight: float = 0.8,
         cycle_weight: float = 8.0,
         identity_weight: float = 2.0,
-        temporal_weight: float = 50.0,
-        temporal: Literal["warped", "unwarped"] = "warped",
+        temporal_weight: float = 90.0,
+        temporal: Temporal = "warped",
         palette_weight: float = 600.0,
         texture_weight: float = 240.0,
         random_gram_weight: float = 480.0,
@@ -143,54 +129,35 @@ class CycleGAN(StyleMethod):
         accumulate: int = 1,
         clip: float = 0.0,
         average_decay: float = 0.995,
-        compile: Literal["none", "generators", "all"] = "none",
+        compile: Compile = "none",
         init_from: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(steps, n_critic, accumulate, clip, constant, average_decay, seed)
-        self.weights = {
+        weights = {
             "image": image_weight, "clip": clip_weight if temporal_critic else 0.0, "cycle": cycle_weight,
             "identity": identity_weight, "temporal": temporal_weight, "palette": palette_weight, "texture": texture_weight,
             "random_gram": random_gram_weight, "tone": tone_weight, "known_motion": known_motion_weight, "gram": gram_weight,
             "total_variation": total_variation_weight, "feature_matching": feature_matching_weight, "content": content_weight,
         }  # fmt: skip
+        super().__init__(
+            weights, (lr, critic_lr), betas, temporal, compile, steps=steps, n_critic=n_critic, accumulate=accumulate,
+            clip=clip, constant=constant, average_decay=average_decay, seed=seed,
+        )  # fmt: skip
         self.to_style, self.to_content = generator(), generator()
         self.style_average, self.content_average = averaged(self.to_style), averaged(self.to_content)
         how, clips = (adversarial, penalty, penalty_weight, penalty_every), temporal_critic if clip_weight else None
         self.style_critic, self.content_critic = (Critic(image_critic(), pool, *how) for _ in "yx")
         self.style_clip_critic, self.content_clip_critic = (Critic(clips(), clip_pool, *how) if clips else None for _ in "yx")
-        self.recent_style, self.recent_paintings, self.style_grams, self.painting_grams = (Recent(RECENT) for _ in range(4))
         self.extractor, self.flow = extractor and extractor(), flow and flow()
-        self.rates, self.betas, self.temporal, self.compiled = (lr, critic_lr), betas, temporal, compile
-        self.refuse(self._problems())
+        self.refuse(self.problems())
         channels_last(self)
         self.start_from(init_from)
 
-    def _problems(self) -> list[str]:
-        """What is wrong with the options."""
-        problems = [
-            f"{name}_weight must be >= 0 and finite, got {weight}"
-            for name, weight in self.weights.items()
-            if not 0 <= weight < math.inf
-        ]
-        for critic in self.critics():
-            problems += critic.problems()
+    def problems(self) -> list[str]:
+        found = super().problems()
         if self.extractor is None and (self.weights["content"] or self.weights["gram"]):
-            problems.append("content_weight and gram_weight need an extractor; set extractor or set them to 0")
-        if not all(0 < rate < math.inf for rate in self.rates):
-            problems.append(f"lr and critic_lr must be > 0 and finite, got {self.rates}")
-        if self.compiled == "all" and self.style_critic.penalty != "none":
-            problems.append(
-                f"compile=all goes with penalty=none, got {self.style_critic.penalty}: torch.compile does not support double "
-                "backward; set compile to generators"
-            )
-        return problems
-
-    def setup(self, stage: str) -> None:
-        super().setup(stage)
-        if stage == "fit" and self.compiled != "none":
-            critics = [critic.network for critic in self.critics()] if self.compiled == "all" else []
-            compile_in_place([self.to_style, self.to_content, *critics], self.trainer.strategy.root_device)
+            found.append("content_weight and gram_weight need an extractor; set extractor or set them to 0")
+        return found
 
     def training_step(self, batch: ClipBatch, batch_idx: int) -> None:
         """One update of the critics and, at its turn, of the generators."""
@@ -205,8 +172,8 @@ class CycleGAN(StyleMethod):
 
         # Paint once; everything below looks at these clips.
         with torch.set_grad_enabled(self.generators_turn):
-            painted, y_kept = _together(self.to_style, content.frames, y[:keep])
-            unpainted, x_kept = _together(self.to_content, style.frames, x[:keep])
+            painted, y_kept = together(self.to_style, content.frames, y[:keep])
+            unpainted, x_kept = together(self.to_content, style.frames, x[:keep])
             painting, photograph = painted[:, shown], unpainted[:, shown]
 
         # Generators: deceive the critics, keep the content, move the paint with what it is painted on.
@@ -247,48 +214,10 @@ class CycleGAN(StyleMethod):
         self.log_terms(terms)
         self.update("critics", terms)
 
-    def weigh(self, terms: dict[str, Callable[[], Tensor]]) -> dict[str, Tensor]:
-        """The terms whose weight is not 0, times their weights; only these are computed."""
-        values = {name: term() for name, term in terms.items() if self.weights[name]}
-        if not values:
-            raise ValueError("CycleGAN: expected a weight above 0, got 0 for every term; give one a weight")
-        self.log_terms(values)
-        return {name: self.weights[name] * value for name, value in values.items()}
-
     def deceived_by_clips(self, painted: Tensor, flow: Tensor | None, unpainted: Tensor, back: Tensor | None) -> Tensor:
         """Adversarial loss of both generators' clips."""
         pairs = ((self.style_clip_critic, painted, flow), (self.content_clip_critic, unpainted, back))
         return torch.stack([critic.deceived(clips, moved) for critic, clips, moved in pairs if critic]).sum()
-
-    def flicker(self, painted: Tensor, content: Clips) -> Tensor:
-        """How much the paint changes from frame to frame; 0 for single frames, or where no flow is known."""
-        if self.temporal == "unwarped":
-            return unwarped(painted)
-        if content.flow is None or content.visible is None:
-            return painted.new_zeros(())
-        return warped(painted, content.flow, content.visible)
-
-    def patches(self, painting: Tensor, y: Tensor, slots: Slots) -> tuple[list[Tensor], ...]:
-        """What palette and texture compare, for each slot: latest paintings, latest styles, directions; () for weights of 0."""
-        if not (self.weights["palette"] or self.weights["texture"]):
-            return ()
-        filters = [random_filters(PROJECTIONS, PATCH, chance) for chance in slots.torch_generators("patches")]
-        return self.recent_paintings(painting, slots), self.recent_style(y, slots), filters
-
-    def random_gram(self, painting: Tensor, y: Tensor, slots: Slots) -> Tensor:
-        """How far the latest paintings of each slot are from the style in Gram matrices of random features."""
-        layers = random_layers(torch.Generator().manual_seed(self.seed))  # the same each time
-        paintings = self.painting_grams(random_grams(painting, layers), slots)
-        styles = self.style_grams(random_grams(y, layers), slots)
-        return each(random_gram_distance, paintings, styles)
-
-    def commutes(self, painting: Tensor, x: Tensor, slots: Slots) -> Tensor:
-        """Painting a deformed picture against deforming the painted one."""
-        chances = slots.torch_generators("motion")
-        height, width = x.shape[-2:]
-        flow = torch.cat([random_smooth_flow(1, height, width, chance, x.device) for chance in chances])
-        moved = [deform(*one) for one in zip(x, flow, [SENSOR_NOISE] * len(x), chances, strict=True)]
-        return known_motion(painting, self.to_style(torch.stack(moved)), flow, inside(flow))
 
     def matches(self, painting: Tensor, y: Tensor) -> Tensor:
         """Difference of the image critic's mean activations."""
@@ -306,45 +235,12 @@ class CycleGAN(StyleMethod):
         """The same for one picture after the other."""
         return [[layer[i : i + 1] for layer in layers] for layers in [self.features(pictures)] for i in range(len(pictures))]
 
-    def with_flow(self, clips: Clips, domain: Literal["content", "style"]) -> Clips:
-        """Clips with flow where it is wanted: theirs, or estimated."""
-        aligned = self.style_clip_critic is not None and self.style_clip_critic.network.needs_flow
-        wanted = aligned or (domain == "content" and self.weights["temporal"] > 0 and self.temporal == "warped")
-        if not wanted or clips.flow is not None or clips.frames.shape[1] == 1:
-            return clips
-        if self.flow is None:
-            self.say_once(f"The {domain} clips bring no flow and none is estimated: no term along the flow for them.")
-            return clips
-        self.say_once(f"The {domain} clips bring no flow: it is estimated by {type(self.flow).__name__}.")
-        return Clips(clips.frames, *self.flow.estimate(clips.frames))
+    def generators(self) -> list[Generator]:
+        return [self.to_style, self.to_content]
 
     def critics(self) -> list[Critic]:
-        """Those there are."""
         every = (self.style_critic, self.content_critic, self.style_clip_critic, self.content_clip_critic)
         return [critic for critic in every if critic is not None]
-
-    def undecided(self) -> dict[str, float]:
-        worth = {name: undecided(critic.adversarial) for name, critic in self.named_children() if isinstance(critic, Critic)}
-        return {name: loss for name, loss in worth.items() if loss is not None}
-
-    def clip_problems(self, size: tuple[int, int], frames: int) -> list[str]:
-        problems = []
-        height, width = size
-        if height % self.size_multiple or width % self.size_multiple or min(size) < self.min_size:
-            problems.append(
-                f"{type(self.to_style).__name__} needs sides that are multiples of {self.size_multiple}, at least "
-                f"{self.min_size}, got data.size {height}x{width}"
-            )
-        for critic in self.critics():
-            name, side, length = type(critic.network).__name__, critic.network.min_size, critic.network.min_frames
-            if min(size) < side:
-                problems.append(f"{name} needs sides of at least {side}, got data.size {height}x{width}")
-            if frames < length:
-                problems.append(f"{name} needs data.frames of at least {length}, got {frames}; or set temporal_critic to null")
-        if any(self.weights[name] for name in LARGE_TERMS) and min(size) < PATCH << 2:
-            names = ", ".join(f"{name}_weight" for name in LARGE_TERMS)
-            problems.append(f"{names} need sides of at least {PATCH << 2}, got data.size {height}x{width}")
-        return problems
 
     def networks(self) -> dict[str, Describable | None]:
         clip = self.style_clip_critic
@@ -357,12 +253,9 @@ class CycleGAN(StyleMethod):
         }
 
     def parameters_of(self) -> dict[str, tuple[list[nn.Parameter], float]]:
-        generators = [p for network in (self.to_style, self.to_content) for p in network.parameters()]
+        generators = [p for network in self.generators() for p in network.parameters()]
         critics = [p for critic in self.critics() for p in critic.parameters()]
         return {"generators": (generators, self.rates[0]), "critics": (critics, self.rates[1])}
-
-    def stylizer(self) -> Generator:
-        return self.style_average
 
     def average(self) -> None:
         follow(self.style_average, self.to_style, self.average_decay, self.generator_step)
@@ -375,20 +268,3 @@ class CycleGAN(StyleMethod):
     def preview(self, content: Tensor) -> dict[str, Tensor]:
         stylized = self.stylize(content)
         return {"stylized": stylized, "cycled": self.content_average(stylized)}
-
-
-def _together(generator: Generator, clips: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """One pass over clips ``(B, T, 3, H, W)`` and any number of pictures ``(N, 3, H, W)``."""
-    frames = clips.flatten(0, 1)
-    painted = generator(torch.cat([frames, pictures]))
-    return painted[: len(frames)].unflatten(0, clips.shape[:2]), painted[len(frames) :]
-
-
-def each(distance: Callable[..., Tensor], *sides: Iterable[Any]) -> Tensor:
-    """Mean over slots of a distance that is none between single pictures."""
-    return torch.stack([distance(*one) for one in zip(*sides, strict=True)]).mean()
-
-
-def texture_distance(paintings: Tensor, styles: Tensor, filters: Tensor) -> Tensor:
-    """The distance between patches without their colour."""
-    return patch_distance(paintings, styles, colour_blind(filters), relative=True)

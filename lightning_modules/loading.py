@@ -7,7 +7,8 @@ from lightning.pytorch.cli import instantiate_module
 from lightning_modules.base import StyleMethod
 from lightning_modules.checkpoint_file import CheckpointError, read_checkpoint
 
-TRAINING_ONLY = {"extractor": None, "content_weight": 0.0, "gram_weight": 0.0, "flow": None}
+TRAINING_ONLY = {"extractor": None, "content_weight": 0.0, "gram_weight": 0.0, "flow": None, "teacher": None}
+TRAINING_ONLY |= {"output_weight": 0.0, "features_weight": 0.0, "motion_weight": 0.0}
 
 
 def load_method(path: str | Path, map_location: str = "cpu") -> StyleMethod:

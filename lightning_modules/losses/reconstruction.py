@@ -1,4 +1,4 @@
-"""Distances to something known: cycle and identity, and statistics of a critic's features."""
+"""Distances to something known: cycle, identity and a teacher's paintings, and statistics of a critic's features."""
 
 from collections.abc import Sequence
 
@@ -52,6 +52,22 @@ def feature_matching(fake_features: Sequence[Tensor], real_features: Sequence[Te
         raise ValueError(f"feature_matching: expected layers of equal channels, got {fakes} and {reals}; use one critic")
     pairs = zip(fake_features, real_features, strict=True)
     return torch.stack([(_channel_means(f) - _channel_means(r.detach())).square().mean() for f, r in pairs]).mean()
+
+
+def feature_distance(features: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of activations, place by place, for pairs (Wang et al. 2018, pix2pixHD, equation 4).
+
+    Args:
+        features: one ``(B, C, ...)`` for each layer.
+        targets: the same shapes, of what it should look like; no gradient flows into them.
+
+    Returns:
+        The mean over layers of the mean over clips; a scalar.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    return torch.stack([l1(ours, theirs.detach()) for ours, theirs in zip(features, targets, strict=True)]).mean()
 
 
 def _channel_means(features: Tensor) -> Tensor:

@@ -49,14 +49,15 @@ class EdgeConv2d(nn.Conv2d):
         channels_in: of the input.
         channels_out: of the output.
         kernel: its side, odd.
+        groups: of channels that are convolved by themselves.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int) -> None:
-        super().__init__(channels_in, channels_out, kernel, padding=kernel // 2, padding_mode="replicate")
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, groups: int = 1) -> None:
+        super().__init__(channels_in, channels_out, kernel, padding=kernel // 2, padding_mode="replicate", groups=groups)
 
     def forward(self, input: Tensor) -> Tensor:
         """``(N, channels_in, H, W)`` to ``(N, channels_out, H, W)``."""
-        return F.conv2d(repeat_edges(input, self.kernel_size[0] // 2), self.weight, self.bias)
+        return F.conv2d(repeat_edges(input, self.kernel_size[0] // 2), self.weight, self.bias, groups=self.groups)
 
 
 def repeat_edges(frames: Tensor, margin: int) -> Tensor:
@@ -69,6 +70,8 @@ def repeat_edges(frames: Tensor, margin: int) -> Tensor:
         frames: ``(N, C, H, W)``.
         margin: pixels added to each side.
     """
+    if not margin:
+        return frames
     if not torch.compiler.is_compiling() or torch.compiler.is_exporting():  # an exported network has no backward pass
         return F.pad(frames, [margin] * 4, mode="replicate")
     for side in (-2, -1):

@@ -54,6 +54,9 @@ def folders(tmp_path: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("recipe", sorted(path.stem for path in RECIPES.glob("*.yaml") if path.stem not in LAYERS))
 def test_a_recipe_trains_saves_reloads_and_repaints(recipe: str, folders: dict[str, list[str]]) -> None:
+    if recipe == "distil":
+        teacher = main([*SMALL, "--name=teacher"]).folder / "checkpoints" / "last.ckpt"
+        folders["distil"] = [f"--model.teacher={teacher}"]
     cli = main(["--config", str(RECIPES / f"{recipe}.yaml"), *folders.get(recipe, []), *SMALL, *NARROW.get(recipe, [])])
     method = load_method(cli.folder / "checkpoints" / "last.ckpt")
     assert method.generator_step == 1

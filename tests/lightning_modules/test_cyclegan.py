@@ -15,7 +15,7 @@ from torch.optim import SGD
 from torch.utils.data import DataLoader
 
 from datamodules.batch import ClipBatch
-from lightning_modules import cyclegan as cyclegan_module
+from lightning_modules import adversarial
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
@@ -123,7 +123,7 @@ def test_pictures_are_remembered_only_for_terms_that_compare_them(
     term: str | None, cyclegan: Build, batches: Batches, train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method, drawn = cyclegan(**({f"{term}_weight": 1.0} if term else {})), []
-    monkeypatch.setattr(cyclegan_module, "random_filters", lambda *how: drawn.append(how) or random_filters(*how))
+    monkeypatch.setattr(adversarial, "random_filters", lambda *how: drawn.append(how) or random_filters(*how))
     train(method, batches(2, side=28))
     for memory in (method.recent_style, method.recent_paintings):
         assert {slot: len(kept) for slot, kept in memory.items.items()} == ({0: 2, 1: 2} if term else {})

@@ -1,0 +1,115 @@
+"""A small generator for live video, laid out for what processors do fast.
+
+Full-size convolutions of three colours cost several times what the same work costs on blocks. So a frame is halved, folded
+into blocks of 4x4 pixels, painted there and at half that size again, and brought back to full size by one fixed convolution.
+What the way down loses is given back by the frame itself, and moves with the scene exactly: out = up(paint - gain half) +
+gain frame. The fixed filter on the way up removes whatever repeats with the blocks, which would stay on the screen while the
+scene moves (compare Karras et al., "Alias-free generative adversarial networks", NeurIPS 2021).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lightning_modules.generators.base import Generator
+from lightning_modules.ops.fold import fold, halved, unfold
+from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
+
+BLOCK = 4  # pixels along the side of a block; two of the halved frame
+COLOURS = 3 * (BLOCK // 2) ** 2  # of a block of the halved frame
+SLOPE = 0.2  # of the leaky ReLUs
+EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
+
+
+class Separable(nn.Module):
+    """A 3x3 convolution of each channel by itself, then two of single positions, beside the identity, which it starts as."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.across = EdgeConv2d(channels, channels, 3, groups=channels)
+        self.widen = EdgeConv2d(channels, channels, 1)
+        self.narrow = EdgeConv2d(channels, channels, 1)
+        nn.init.zeros_(self.narrow.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, h, w)`` to the same shape."""
+        change: Tensor = self.narrow(F.leaky_relu(self.widen(self.across(x)), SLOPE, inplace=True))
+        return change.add_(x)
+
+
+class RealtimeGenerator(Generator):
+    """Blocks of 4x4 pixels, separable convolutions on blocks of 8x8, no normalisation, a fixed way back to full size.
+
+    Memoryless, so causal. Half of a frame's mean colour is taken out first. It starts with the content in place. Presets:
+
+        width 24, depth 1   phone
+        width 32, depth 3   two cores of a laptop or a server (the default)
+        width 64, depth 8   desktop GPU
+
+    Args:
+        width: channels on blocks of 4x4 pixels, half of those on blocks of 8x8; at least 24.
+        depth: separable blocks on 8x8 pixels, >= 1.
+
+    Raises:
+        ValueError: a width or depth too small.
+    """
+
+    size_multiple = 2 * BLOCK
+    min_size = 2 * BLOCK
+
+    way_up: Tensor
+    reach: int
+
+    def __init__(self, width: int = 24, depth: int = 4) -> None:
+        super().__init__()
+        if width < 2 * COLOURS or depth < 1:
+            raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
+        self.stem = EdgeConv2d(COLOURS, width, 3)
+        self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
+        self.deep = nn.Sequential(*(Separable(2 * width) for _ in range(depth)))
+        self.up = EdgeConv2d(2 * width, width, 1)
+        self.head = EdgeConv2d(width, COLOURS, 1)
+        self.gain = nn.Parameter(torch.ones(()))  # of the frame's detail
+        with torch.no_grad():
+            for convolution, std in ((self.stem, 0.05), (self.head, 0.05), (self.up, 0.02)):
+                nn.init.normal_(convolution.weight, std=std)
+                nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            for colour in range(COLOURS):  # v as leaky(v) - leaky(-v) = (1 + slope) v
+                for sign, channel in ((1, colour), (-1, COLOURS + colour)):
+                    self.stem.weight[channel, colour, 1, 1] += sign
+                    self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
+        # In blocks: stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
+        self.reach = BLOCK * (2 + 2 * depth + 1 + 2)
+        self.register_buffer("way_up", folded_way_up(), persistent=False)
+
+    def paint(self, frames: Tensor) -> Tensor:
+        """``(N, 3, H, W)`` in [-1, 1] to the same shape."""
+        return self.paint_part(frames, self.overview(frames))
+
+    def overview(self, frames: Tensor) -> Tensor:
+        """The mean colour of each frame, ``(N, 3, 1, 1)``."""
+        return halved(frames).mean((-2, -1), keepdim=True)
+
+    def paint_part(self, part: Tensor, overview: Tensor) -> Tensor:
+        half = fold(halved(part), BLOCK // 2)
+        fine = F.leaky_relu(self.stem(half - EVEN * overview.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
+        deep = self.up(self.deep(F.leaky_relu(self.down(fine), SLOPE, inplace=True)))
+        fine = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(fine), SLOPE, inplace=True)
+        paint = torch.tanh(self.head(fine)) - self.gain * half
+        full = unfold(F.conv2d(repeat_edges(paint, 1), self.way_up.to(paint.dtype)), BLOCK)
+        return (self.gain * part).add_(full).clamp_(-1, 1)
+
+
+def folded_way_up() -> Tensor:
+    """A smooth doubling of size as a 3x3 convolution from folded half-size to folded full-size pixels, ``(48, 12, 3, 3)``.
+
+    On the half-size pixels [1, 2, 1] / 4 along each axis, which removes exactly whatever repeats with their blocks of two, then
+    bilinear interpolation.
+    """
+    row, side = torch.tensor([1.0, 2.0, 1.0]) / 4, 3 * BLOCK // 2
+    impulses = torch.eye(3 * side**2).view(-1, 3, side, side)  # one for every pixel of 3x3 blocks
+    smooth = F.conv2d(impulses, (row[:, None] * row).expand(3, 1, 3, 3), padding=1, groups=3)
+    full = F.interpolate(smooth, scale_factor=2, mode="bilinear")
+    centre = fold(full, BLOCK)[:, :, 1, 1]  # what each of them gives to the middle block
+    weights = centre.view(3, side, side, -1).permute(3, 0, 1, 2)
+    return fold(weights, BLOCK // 2).contiguous()

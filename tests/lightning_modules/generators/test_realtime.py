@@ -1,0 +1,129 @@
+"""The generator for live video: no trace of its blocks, the content in place at the start, frames by themselves."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lightning_modules.generators.realtime import BLOCK, COLOURS, RealtimeGenerator, Separable, folded_way_up
+from lightning_modules.ops.fold import fold, unfold
+
+
+@pytest.fixture
+def network() -> RealtimeGenerator:
+    """Small, and away from its start."""
+    torch.manual_seed(0)
+    generator = RealtimeGenerator(24, 1)
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return generator
+
+
+def test_the_way_up_is_the_plain_filter_and_interpolation() -> None:
+    half = torch.randn(2, 3, 12, 16, dtype=torch.float64)
+    row = torch.tensor([1.0, 2.0, 1.0], dtype=torch.float64) / 4
+    smooth = F.conv2d(half, torch.outer(row, row).expand(3, 1, 3, 3), padding=1, groups=3)
+    expected = F.interpolate(smooth, scale_factor=2, mode="bilinear")
+    full = unfold(F.conv2d(fold(half, 2), folded_way_up().double(), padding=1), BLOCK)
+    torch.testing.assert_close(full[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4])  # their borders differ
+
+
+def test_the_way_up_removes_whatever_repeats_every_block() -> None:
+    pattern = torch.randn(1, COLOURS, 1, 1).expand(1, COLOURS, 6, 7)  # any pattern within the block, the same in all blocks
+    full = unfold(F.conv2d(pattern, folded_way_up()), BLOCK)
+    colours = pattern[0, :, 0, 0].view(-1, 3).mean(0)
+    torch.testing.assert_close(full, colours.view(1, 3, 1, 1).expand_as(full), atol=1e-6, rtol=0)
+
+
+def test_starts_with_the_content_in_place() -> None:
+    torch.manual_seed(0)
+    frames = F.interpolate(torch.rand(2, 3, 6, 6) * 2 - 1, 48, mode="bicubic").clamp(-1, 1)
+    painted = RealtimeGenerator()(frames)
+    assert (painted - frames.tanh()).abs().mean() < 0.2
+    assert torch.corrcoef(torch.stack([painted.flatten(), frames.flatten()]))[0, 1] > 0.95
+
+
+def test_the_finest_detail_is_the_frames_own_times_a_gain() -> None:
+    torch.manual_seed(0)
+    generator = RealtimeGenerator()
+    torch.nn.init.constant_(generator.gain, 0.5)
+    rows, columns = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
+    checks = 0.2 * (1.0 - 2 * ((rows + columns) % 2)).expand(1, 3, 32, 32)  # gone from the halved frame
+    with torch.no_grad():
+        torch.testing.assert_close(generator(checks) - generator(torch.zeros(1, 3, 32, 32)), checks / 2, atol=1e-6, rtol=0)
+
+
+def test_a_separable_block_starts_as_the_identity() -> None:
+    x, block = torch.randn(2, 4, 5, 6), Separable(4)
+    with torch.no_grad():
+        torch.testing.assert_close(block(x) - x, block.narrow.bias.view(-1, 1, 1).expand_as(x))
+
+
+def test_every_frame_is_painted_by_itself(network: RealtimeGenerator) -> None:
+    clips = torch.rand(2, 3, 3, 16, 24) * 2 - 1
+    together = network(clips)
+    assert together.shape == clips.shape
+    assert together.abs().max() <= 1
+    for i in range(2):
+        for t in range(3):
+            torch.testing.assert_close(together[i, t], network(clips[i, t]), atol=1e-5, rtol=1e-5)
+
+
+def test_moves_with_the_scene_by_whole_blocks(network: RealtimeGenerator) -> None:
+    step = network.size_multiple
+    world = torch.rand(1, 3, 80, 96) * 2 - 1
+    here, there = network(world), network(world.roll(-step, -1))  # what leaves comes back, so that the mean stays
+    inner = slice(network.reach, 96 - network.reach - step)
+    torch.testing.assert_close(here.roll(-step, -1)[..., inner], there[..., inner], atol=1e-5, rtol=1e-5)
+
+
+def test_half_of_the_mean_colour_is_taken_out() -> None:
+    torch.manual_seed(0)
+    generator = RealtimeGenerator()
+    torch.nn.init.zeros_(generator.gain)
+    frames, lighter = torch.rand(1, 3, 32, 32) * 0.2 - 0.1, torch.tensor([0.1, -0.05, 0.05]).view(3, 1, 1)
+    apart = (generator(frames + lighter) - generator(frames)).detach().mean((0, 2, 3))
+    torch.testing.assert_close(apart, lighter.flatten() / 2, atol=0.03, rtol=0.1)
+
+
+def test_every_weight_learns(network: RealtimeGenerator) -> None:
+    network(torch.rand(1, 3, 16, 16)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_the_filter_is_fixed_and_not_saved(network: RealtimeGenerator) -> None:
+    assert not any("way_up" in name for name in network.state_dict())
+    assert not any("way_up" in name for name, _ in network.named_parameters())
+
+
+def test_options() -> None:
+    count = [sum(p.numel() for p in RealtimeGenerator(*args).parameters()) for args in ((24, 1), (32, 1), (24, 2))]
+    assert len(set(count)) == 3
+    assert RealtimeGenerator(depth=2).init_args == {"width": 32, "depth": 2}
+    with pytest.raises(ValueError, match=r"width >= 24 and depth >= 1, got 23 and 0"):
+        RealtimeGenerator(23, 0)
+
+
+@pytest.mark.parametrize("size", [(20, 16), (16, 20)])
+def test_sizes_that_are_no_whole_blocks_are_refused(network: RealtimeGenerator, size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=f"multiples of 8 .* got {size[0]}x{size[1]}"):
+        network(torch.zeros(1, 3, *size))
+    assert network(torch.zeros(1, 3, 8, 8)).shape == (1, 3, 8, 8)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_gradients_go_no_farther_than_the_reach_and_almost_as_far(depth: int) -> None:
+    torch.manual_seed(0)
+    generator = RealtimeGenerator(24, depth).double()
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    step = generator.size_multiple
+    side = (2 * generator.reach // step + 6) * step
+    middle = side // 2 // step * step
+    farthest = 0
+    for at in range(middle, middle + step):  # every place within a block
+        frames = (torch.rand(1, 3, side, side, dtype=torch.float64) * 0.2 - 0.1).requires_grad_()
+        generator.paint_part(frames, torch.zeros(1, 3, 1, 1, dtype=torch.float64))[0, :, at, at].sum().backward()
+        assert frames.grad is not None
+        _, _, rows, columns = frames.grad.nonzero(as_tuple=True)
+        farthest = max(farthest, *(int((places - at).abs().max()) for places in (rows, columns)))
+    assert generator.reach - 2 * BLOCK < farthest <= generator.reach

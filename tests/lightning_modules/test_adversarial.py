@@ -1,0 +1,37 @@
+"""What methods share; the terms themselves are held to their formulae in the tests of the methods."""
+
+import pytest
+import torch
+
+from datamodules.batch import Clips
+from lightning_modules.adversarial import each, size_problems, together
+from lightning_modules.cyclegan import CycleGAN
+from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.resnet import ResNetGenerator
+
+
+def test_clips_and_pictures_are_painted_in_one_pass() -> None:
+    calls, clips, pictures = [], torch.rand(2, 3, 3, 4, 4), torch.rand(5, 3, 4, 4)
+    painted, kept = together(lambda frames: calls.append(len(frames)) or 2 * frames, clips, pictures)
+    assert torch.equal(painted, 2 * clips)
+    assert torch.equal(kept, 2 * pictures)
+    assert calls == [11]
+
+
+def test_each_is_the_mean_over_slots() -> None:
+    assert each(lambda a, b: (a - b).square(), torch.tensor([1.0, 4.0]), torch.tensor([0.0, 1.0])) == 5
+
+
+def test_sizes_a_generator_cannot_take_are_named() -> None:
+    assert size_problems(MobileGenerator(), (64, 128)) == []
+    (problem,) = size_problems(MobileGenerator(), (64, 130))
+    assert "MobileGenerator needs sides that are multiples of 4, at least 4, got data.size 64x130" in problem
+    (problem,) = size_problems(ResNetGenerator(8), (4, 4))
+    assert f"at least {ResNetGenerator(8).min_size}" in problem
+
+
+@pytest.mark.parametrize("temporal", ["warped", "unwarped"])
+def test_flicker_of_single_frames_is_0(temporal: str) -> None:
+    frames = torch.rand(1, 1, 3, 8, 8)
+    none = Clips(frames, torch.zeros(1, 0, 2, 8, 8), torch.ones(1, 0, 1, 8, 8))
+    assert CycleGAN(temporal=temporal).flicker(frames, none) == 0
