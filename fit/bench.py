@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fit.allocation import keep_memory
 from fit.arguments import Parser, at_least
 from fit.arguments import size as height_and_width
 from fit.bench_data import data
@@ -94,4 +95,5 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_memory()
     raise SystemExit(main())

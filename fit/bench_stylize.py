@@ -26,7 +26,7 @@ from fit.render import check, painters, render
 from fit.stream import Paint, at_any_size, load_whole, repaint
 from fit.timeline import Event, Frame, play
 from fit.video import VideoWriter
-from lightning_modules.cyclegan import CycleGAN
+from lightning_modules.realtime import Realtime
 
 RATE = Fraction(30)
 KEPT = 16  # frames that stages alone are given, again and again
@@ -45,7 +45,7 @@ def stylize(given: argparse.Namespace) -> None:
     """Print all of it."""
     device = usable(None)
     random_frame(given.size, device)  # refuses sizes and devices before any work
-    method = load_whole(given.checkpoint, device) if given.checkpoint else CycleGAN().to(device).eval()
+    method = load_whole(given.checkpoint, device) if given.checkpoint else Realtime().to(device).eval()
     height, width = given.size
     what = f"{type(method.stylizer()).__name__}, {given.checkpoint or 'untrained'}"
     print(f"Repainting {given.frames} frames of {width}x{height}, mp4 to mp4, H.264; {what}; {place(torch.device(device))}")

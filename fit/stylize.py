@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from datamodules.errors import DataError
+from fit.allocation import keep_memory
 from fit.arguments import Parser, at_least
 from fit.hardware import usable
 from fit.live import STANDARD, Place, RawFormat, place
@@ -207,4 +208,5 @@ if __name__ == "__main__":
     import signal
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # tidy up then too
+    keep_memory()
     sys.exit(main())

@@ -247,7 +247,7 @@ class StyleMethod(LightningModule, Describable, ABC):
         """Take over the weights of another checkpoint (if any), as far as they fit, and say what did not."""
         if path is None:
             return
-        theirs = read_checkpoint(path)["state_dict"]
+        theirs = self.adapted(read_checkpoint(path)["state_dict"])
         mine = self.state_dict()
         fitting = {
             name: value
@@ -258,6 +258,10 @@ class StyleMethod(LightningModule, Describable, ABC):
         left = [name for name, value in mine.items() if isinstance(value, Tensor) and name not in fitting]
         unused = [name for name, value in theirs.items() if isinstance(value, Tensor) and name not in fitting]
         print(f"{path}: {len(fitting)} tensors taken over; left as they were: {left or 'none'}; not used: {unused or 'none'}")
+
+    def adapted(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Another checkpoint's weights in the form of this method's, as far as it knows how; here as they are."""
+        return state
 
     def setup(self, stage: str) -> None:
         """Refuse clips that the networks cannot take, before any work."""

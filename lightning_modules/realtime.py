@@ -18,7 +18,7 @@ Without a teacher the last three have no weight; the start, identity and tone ke
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,7 @@ from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.flow import DISFlow, FlowEstimator
 from lightning_modules.generators.base import Generator
+from lightning_modules.generators.pruning import pruned
 from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.loading import load_method
 from lightning_modules.losses.adversarial import AdversarialKind
@@ -85,7 +86,8 @@ class Realtime(AdversarialMethod):
         clip: largest norm of the gradient of an update; 0 leaves it as it is.
         average_decay: of the moving average of the generator that is shown and shipped, in [0, 1).
         compile: translate the generator, or all networks, to machine code at the start of training.
-        init_from: checkpoint whose weights to start from; what does not fit is reported and left as it was.
+        init_from: checkpoint whose weights to start from; what does not fit is reported and left as it was. Of a wider
+            ``RealtimeGenerator`` the channels that weigh most are taken (pruning).
         seed: of the choices made in training (pools, penalties, projections).
 
     Raises:
@@ -210,6 +212,17 @@ class Realtime(AdversarialMethod):
         terms = {name: loss for name, (loss, _) in losses.items()} | penalties
         self.log_terms(terms)
         self.update("critics", terms)
+
+    def adapted(self, state: dict[str, Any]) -> dict[str, Any]:
+        """A wider network's weights are pruned to the channels that weigh most."""
+        wide = len(state.get("to_style.stem.weight", ()))
+        if not isinstance(self.to_style, RealtimeGenerator) or wide <= self.to_style.width:
+            return state
+        print(f"pruned from a width of {wide} to {self.to_style.width}")
+        for prefix in ("to_style.", "style_average."):
+            theirs = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            state = state | {prefix + name: value for name, value in pruned(theirs, self.to_style.width).items()}
+        return state
 
     def taught(self, frames: Tensor) -> Tensor:
         """What the teacher makes of frames ``(B, T, 3, H, W)``; as they are where there is none."""

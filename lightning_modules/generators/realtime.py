@@ -64,6 +64,7 @@ class RealtimeGenerator(Generator):
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
+        self.width = width
         self.stem = EdgeConv2d(COLOURS, width, 3)
         self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
         self.deep = nn.Sequential(*(Separable(2 * width) for _ in range(depth)))

@@ -17,6 +17,7 @@ from lightning_modules.checkpoint_file import CheckpointError
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
+from lightning_modules.generators.pruning import pruned
 from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.loading import load_method
 from lightning_modules.losses.temporal import LEAST_CONTRAST
@@ -225,6 +226,20 @@ def test_clips_the_teacher_cannot_paint_are_refused_before_work(batches: Batches
     assert mine.startswith("RealtimeGenerator needs sides that are multiples of 8")
     assert teachers.startswith("the teacher's RealtimeGenerator needs sides")
     assert method.clip_problems((16, 16), 3) == []
+
+
+def test_starting_from_a_wider_one_prunes_it(
+    batches: Batches, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = tiny(generator=partial(RealtimeGenerator, 32, 1))
+    train(wide, batches(2)).save_checkpoint(tmp_path / "wide.ckpt")
+    narrow, clips = tiny(init_from=str(tmp_path / "wide.ckpt")), batches(1)[0].content.frames
+    assert "pruned from a width of 32 to 24" in capsys.readouterr().out
+    expected = RealtimeGenerator(24, 1)
+    expected.load_state_dict(pruned(wide.style_average.state_dict(), 24))
+    assert torch.equal(narrow.stylize(clips), expected(clips).detach())
+    near, far = ((method.stylize(clips) - wide.stylize(clips)).abs().mean() for method in (narrow, tiny()))
+    assert near < far
 
 
 def test_learns_without_a_teacher_and_without_a_critic_of_clips(batches: Batches, train: Train) -> None:
