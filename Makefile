@@ -17,7 +17,7 @@ fit: $(VENV)/installed ## train the default method on the default data; ARGS="--
 	$(BIN)/python -m fit $(ARGS)
 
 test: $(VENV)/installed-dev ## run the tests; ARGS="tests/fit -k video" picks some
-	$(BIN)/python -m pytest -m 'not prove' -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m 'not prove' -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 notebooks: $(VENV)/installed-dev ## execute the notebooks one after the other (minutes); what they show goes to runs/notebooks
 	@mkdir -p runs/notebooks

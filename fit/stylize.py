@@ -26,6 +26,8 @@ from fit.stream import Paint, load_paint
 from fit.tiles import load_tiled
 from fit.video import CONTAINERS, container_of
 
+USUAL_RATE = Fraction(25)  # of raw frames, as FFmpeg has it
+
 
 def parser() -> Parser:
     """The options of the command."""
@@ -55,9 +57,7 @@ def parser() -> Parser:
     )
     made.add_argument("--no-check", action="store_true", help="do not decode files to their end before painting them")
     made.add_argument("--size", type=width_and_height, metavar="WxH", help="of raw rgb24 frames on standard input")
-    made.add_argument(
-        "--fps", default=Fraction(25), type=rate, metavar="R", help="their frames per second, such as 30000/1001 (25)"
-    )
+    made.add_argument("--fps", type=rate, metavar="R", help="their frames per second, such as 30000/1001 (25)")
     made.add_argument("--device", metavar="NAME", help="cpu, cuda, cuda:1, ... (a GPU where there is one)")
     return made
 
@@ -111,7 +111,7 @@ def stylize(inputs: Sequence[Place], output: Place, given: argparse.Namespace, d
     if files == list(inputs) and not given.no_check:
         # Inputs are read to their end first: better to hear of damage now than after hours of painting.
         frames = check(files, cut)
-    raw = given.size and RawFormat(given.size, given.fps)
+    raw = given.size and RawFormat(given.size, given.fps or USUAL_RATE)
     return render(inputs, output, network(given, device), cut, frames, given.crf, given.batch, device, given.latency, raw)
 
 
@@ -140,6 +140,8 @@ def complaints(inputs: Sequence[Place], output: Place, given: argparse.Namespace
         yield f"standard input can be read once, got {inputs.count(STANDARD)} times -"
     if given.size and STANDARD not in inputs:
         yield "--size is of raw frames on standard input; give - as IN, or leave it out"
+    if given.fps and not given.size:
+        yield "--fps is of raw frames on standard input, and needs their --size; containers know their own"
     yield from complaints_of_output(inputs, output, given)
     try:
         usable(given.device)

@@ -7,6 +7,8 @@ gain frame. The fixed filter on the way up removes whatever repeats with the blo
 scene moves (compare Karras et al., "Alias-free generative adversarial networks", NeurIPS 2021).
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
 BLOCK = 4  # pixels along the side of a block; two of the halved frame
 COLOURS = 3 * (BLOCK // 2) ** 2  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
+GAIN, SHARE = 11.0, 0.2  # of contrasts, bounded by tanh, that become strokes, and how much of them is there at the start
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
 
 
@@ -57,6 +60,7 @@ class RealtimeGenerator(Generator):
     size_multiple = 2 * BLOCK
     min_size = 2 * BLOCK
 
+    contrasts: Tensor
     way_up: Tensor
     reach: int
 
@@ -70,17 +74,20 @@ class RealtimeGenerator(Generator):
         self.deep = nn.Sequential(*(Separable(2 * width) for _ in range(depth)))
         self.up = EdgeConv2d(2 * width, width, 1)
         self.head = EdgeConv2d(width, COLOURS, 1)
+        self.strokes = nn.Conv2d(COLOURS, COLOURS, 1, bias=False)
         self.gain = nn.Parameter(torch.ones(()))  # of the frame's detail
         with torch.no_grad():
             for convolution, std in ((self.stem, 0.05), (self.head, 0.05), (self.up, 0.02)):
                 nn.init.normal_(convolution.weight, std=std)
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            self.strokes.weight.copy_(SHARE * torch.eye(COLOURS).view(COLOURS, COLOURS, 1, 1))
             for colour in range(COLOURS):  # v as leaky(v) - leaky(-v) = (1 + slope) v
                 for sign, channel in ((1, colour), (-1, COLOURS + colour)):
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
         # In blocks: stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
         self.reach = BLOCK * (2 + 2 * depth + 1 + 2)
+        self.register_buffer("contrasts", folded_contrasts(), persistent=False)
         self.register_buffer("way_up", folded_way_up(), persistent=False)
 
     def paint(self, frames: Tensor) -> Tensor:
@@ -96,21 +103,44 @@ class RealtimeGenerator(Generator):
         fine = F.leaky_relu(self.stem(half - EVEN * overview.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
         deep = self.up(self.deep(F.leaky_relu(self.down(fine), SLOPE, inplace=True)))
         fine = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(fine), SLOPE, inplace=True)
-        paint = torch.tanh(self.head(fine)) - self.gain * half
+        strokes = torch.tanh(F.conv2d(repeat_edges(half, 1), self.contrasts.to(half.dtype)))
+        paint = torch.tanh(self.head(fine).add_(self.strokes(strokes))) - self.gain * half
         full = unfold(F.conv2d(repeat_edges(paint, 1), self.way_up.to(paint.dtype)), BLOCK)
         return (self.gain * part).add_(full).clamp_(-1, 1)
 
 
+def folded_contrasts() -> Tensor:
+    """How much half-size pixels differ from the mean of the 5x5 around them, times ``GAIN``, in blocks: ``(12, 12, 3, 3)``."""
+
+    def differ(pixels: Tensor) -> Tensor:
+        return GAIN * (pixels - F.conv2d(pixels, torch.ones(3, 1, 5, 5) / 25, padding=2, groups=3))
+
+    return as_convolution(differ, BLOCK // 2)
+
+
 def folded_way_up() -> Tensor:
-    """A smooth doubling of size as a 3x3 convolution from folded half-size to folded full-size pixels, ``(48, 12, 3, 3)``.
+    """A smooth doubling of size, from blocks of half-size pixels to blocks of full-size ones, ``(48, 12, 3, 3)``.
 
     On the half-size pixels [1, 2, 1] / 4 along each axis, which removes exactly whatever repeats with their blocks of two, then
     bilinear interpolation.
     """
-    row, side = torch.tensor([1.0, 2.0, 1.0]) / 4, 3 * BLOCK // 2
+    row = torch.tensor([1.0, 2.0, 1.0]) / 4
+
+    def grow(pixels: Tensor) -> Tensor:
+        smooth = F.conv2d(pixels, (row[:, None] * row).expand(3, 1, 3, 3), padding=1, groups=3)
+        return F.interpolate(smooth, scale_factor=2, mode="bilinear")
+
+    return as_convolution(grow, BLOCK)
+
+
+def as_convolution(linear: Callable[[Tensor], Tensor], block: int) -> Tensor:
+    """A linear map of half-size pixels that sees no further than a block, as a 3x3 convolution of their blocks.
+
+    Args:
+        linear: ``(N, 3, h, w)`` to ``(N, 3, H, W)``.
+        block: what its results are folded by.
+    """
+    side = 3 * BLOCK // 2
     impulses = torch.eye(3 * side**2).view(-1, 3, side, side)  # one for every pixel of 3x3 blocks
-    smooth = F.conv2d(impulses, (row[:, None] * row).expand(3, 1, 3, 3), padding=1, groups=3)
-    full = F.interpolate(smooth, scale_factor=2, mode="bilinear")
-    centre = fold(full, BLOCK)[:, :, 1, 1]  # what each of them gives to the middle block
-    weights = centre.view(3, side, side, -1).permute(3, 0, 1, 2)
-    return fold(weights, BLOCK // 2).contiguous()
+    centre = fold(linear(impulses), block)[:, :, 1, 1]  # what each of them gives to the middle block
+    return fold(centre.view(3, side, side, -1).permute(3, 0, 1, 2), BLOCK // 2).contiguous()

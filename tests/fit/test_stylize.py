@@ -125,6 +125,7 @@ MISTAKES = {
     "in.mp4 out.mp4 --checkpoint x.ckpt --latency --batch 2": "--latency paints frame by frame, got --batch 2",
     "in.mp4 out.mp4 --checkpoint x.ckpt --tile 0": "expected at least 1, got 0",
     "in.mp4 out.mp4 --checkpoint x.ckpt --size 64x48": "--size is of raw frames on standard input",
+    "- out.mp4 --checkpoint x.ckpt --fps 30": "--fps is of raw frames on standard input, and needs their --size",
     "- out.mp4 --checkpoint x.ckpt --size 64*48": "expected WIDTHxHEIGHT, such as 1280x720, got 64*48",
     "- out.mp4 --checkpoint x.ckpt --size 64x48 --fps 0": "expected frames per second above 0",
     "- - out.mp4 --checkpoint x.ckpt": "standard input can be read once, got 2 times -",

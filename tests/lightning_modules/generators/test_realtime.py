@@ -4,7 +4,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lightning_modules.generators.realtime import BLOCK, COLOURS, RealtimeGenerator, Separable, folded_way_up
+from lightning_modules.generators.realtime import (
+    BLOCK,
+    COLOURS,
+    GAIN,
+    RealtimeGenerator,
+    Separable,
+    folded_contrasts,
+    folded_way_up,
+)
 from lightning_modules.ops.fold import fold, unfold
 
 
@@ -25,6 +33,24 @@ def test_the_way_up_is_the_plain_filter_and_interpolation() -> None:
     expected = F.interpolate(smooth, scale_factor=2, mode="bilinear")
     full = unfold(F.conv2d(fold(half, 2), folded_way_up().double(), padding=1), BLOCK)
     torch.testing.assert_close(full[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4])  # their borders differ
+
+
+def test_contrasts_are_differences_to_the_mean_around() -> None:
+    half = torch.randn(2, 3, 12, 16, dtype=torch.float64)
+    expected = GAIN * (half - F.avg_pool2d(half, 5, stride=1, padding=2))
+    found = unfold(F.conv2d(fold(half, 2), folded_contrasts().double(), padding=1), 2)
+    torch.testing.assert_close(found[..., 2:-2, 2:-2], expected[..., 2:-2, 2:-2], atol=1e-5, rtol=1e-5)
+
+
+def test_starts_with_weak_contrasts_made_strokes_and_strong_ones_bounded() -> None:
+    torch.manual_seed(0)
+    generator, x = RealtimeGenerator(), torch.arange(64.0)
+    waves = torch.sin(x * 2 * torch.pi / 16).expand(1, 3, 64, 64)
+    weak, strong = (
+        float(generator(height * waves)[..., 16:48].detach().std() / (height * waves).std()) for height in (0.03, 0.9)
+    )
+    assert weak > 1.5
+    assert strong < 1.2
 
 
 def test_the_way_up_removes_whatever_repeats_every_block() -> None:
@@ -98,7 +124,7 @@ def test_the_filter_is_fixed_and_not_saved(network: RealtimeGenerator) -> None:
 def test_options() -> None:
     count = [sum(p.numel() for p in RealtimeGenerator(*args).parameters()) for args in ((24, 1), (32, 1), (24, 2))]
     assert len(set(count)) == 3
-    assert RealtimeGenerator(depth=2).init_args == {"width": 32, "depth": 2}
+    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2}
     with pytest.raises(ValueError, match=r"width >= 24 and depth >= 1, got 23 and 0"):
         RealtimeGenerator(23, 0)
 
