@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 KNOTS = (2, 5)  # per side, between which the field is smooth: the fewest, and one more than the most
-BEYOND = 40  # how far brightness is drawn beyond black and white, so that there are plain areas of both, as snow and night have
 
 
 def sky(draws: np.random.Generator, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Draw a sky: one colour, grey more often than strong, lighter and darker from place to place, with some change of hue.
+    """Draw a sky: one colour, lighter and darker from place to place, with some change of hue.
 
     Args:
         draws: source of randomness.
@@ -24,8 +23,6 @@ def sky(draws: np.random.Generator, size: tuple[int, int]) -> NDArray[np.uint8]:
     knots = int(draws.integers(*KNOTS))
     change = draws.uniform(-128, 128, (knots, knots, 3))
     light = change.mean(-1, keepdims=True) * draws.uniform(0.1, 0.9)
-    hue = draws.uniform(-128, 128, 3)
-    colour = draws.uniform(-BEYOND, 255 + BEYOND) + (hue - hue.mean()) * draws.uniform(0, 1)
-    field = colour + light + change * draws.uniform(0, 0.4)
+    field = draws.uniform(0, 255, 3) + light + change * draws.uniform(0, 0.4)
     smooth = cv2.resize(field.astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.rint(np.clip(smooth, 0, 255)), dtype=np.uint8)

@@ -21,7 +21,7 @@ def test_the_command_prints_stages_all_together_and_both_networks(
     monkeypatch.setattr(bench_networks, "SIDE", 64)
     assert bench.main(["stylize", "--size", "32x48", "--frames", "4", "--seconds", "1"]) == 0
     title, header, *rows = capsys.readouterr().out.splitlines()
-    assert title.startswith("Repainting 4 frames of 48x32, mp4 to mp4, H.264; MobileGenerator, untrained; CPU")
+    assert title.startswith("Repainting 4 frames of 48x32, mp4 to mp4, H.264; RealtimeGenerator, untrained; CPU")
     assert header.split() == ["frames/s", "core-ms", "a", "frame"]
     figures = {name: rest.split() for name, rest in (re.split(r"  +", row, maxsplit=1) for row in rows if "  " in row)}
     alone = [float(figures[name][1]) for name in ("decode, to RGB", "encode, from RGB")]

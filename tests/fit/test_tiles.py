@@ -10,6 +10,7 @@ from fit import tiles
 from fit.tiles import load_tiled, spans, tiled
 from lightning_modules.generators.base import Generator
 from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.generators.resnet import ResNetGenerator
 
 SIZES = [(64, 64), (100, 96), (128, 132), (36, 148)]
@@ -52,6 +53,16 @@ def test_tiled_is_untiled(network: MobileGenerator, size: tuple[int, int], tile:
     most = -(-tile // 4) * 4 + 2 * network.reach
     assert len(seen) > 1
     assert all(side <= most for shape in seen for side in shape)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@torch.inference_mode()
+def test_the_real_time_network_is_tiled_exactly_too(depth: int) -> None:
+    torch.manual_seed(0)
+    generator, frames = RealtimeGenerator(24, depth).eval(), torch.rand(1, 3, 136, 176) * 2 - 1
+    for parameter in generator.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    assert (tiled(generator, 32, generator.reach)(frames) - generator(frames)).abs().max() <= 1e-5
 
 
 @torch.inference_mode()
