@@ -173,7 +173,8 @@ def to_numbers(frames: Sequence[Pixels], device: str = "cpu") -> Tensor:
 
 def to_pixels(frames: Tensor) -> Pixels:
     """``(N, 3, H, W)`` in [-1, 1] to ``(N, H, W, 3)`` in [0, 255], rounded to the nearest."""
-    rounded = frames.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    # Whole numbers by cutting off after adding a half: a pass over the frames less than rounding.
+    rounded = frames.float().mul(127.5).add_(128).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     if rounded.is_cuda:
         arrived = torch.empty(rounded.shape, dtype=torch.uint8, pin_memory=True).copy_(rounded, non_blocking=True)
         torch.cuda.current_stream(rounded.device).synchronize()
