@@ -122,7 +122,7 @@ def test_a_refused_run_says_one_line_and_leaves_nothing(args: list[str], said: s
 
 
 def test_a_run_that_diverges_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("lightning_modules.cyclegan.warped", lambda painted, *_: painted.mean() * float("nan"))
+    monkeypatch.setattr("lightning_modules.adversarial.warped", lambda painted, *_: painted.mean() * float("nan"))
     with pytest.raises(SystemExit) as left:
         main([*SMALL, "--alarms.max_skipped=2"])
     warning, line = (line for line in capsys.readouterr().err.splitlines() if line.startswith(("warning: ", "error: ")))

@@ -10,7 +10,7 @@ from lightning import Callback, Trainer
 from torch import Tensor
 
 import lightning_modules.critics
-import lightning_modules.cyclegan
+import lightning_modules.adversarial
 from datamodules.batch import ClipBatch
 from lightning_modules.cyclegan import CycleGAN
 
@@ -20,10 +20,10 @@ Train = Callable[..., Trainer]
 # Where each generator term is computed.
 FUNCTIONS = {
     "image": "lightning_modules.critics.generator_loss",
-    "temporal": "lightning_modules.cyclegan.warped",
+    "temporal": "lightning_modules.adversarial.warped",
     "palette": "lightning_modules.cyclegan.patch_distance",
-    "random_gram": "lightning_modules.cyclegan.random_gram_distance",
-    "known_motion": "lightning_modules.cyclegan.known_motion",
+    "random_gram": "lightning_modules.adversarial.random_gram_distance",
+    "known_motion": "lightning_modules.adversarial.known_motion",
     "total_variation": "lightning_modules.cyclegan.total_variation",
 }
 WEIGHTS = {"palette_weight": 1.0, "random_gram_weight": 1.0, "known_motion_weight": 1.0, "total_variation_weight": 0.1}
@@ -123,8 +123,8 @@ def test_a_nan_in_either_half_leaves_the_whole_update_out(
     cyclegan: Build, batches: Batches, train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method, notes = cyclegan(accumulate=2), Notes()
-    function = lightning_modules.cyclegan.warped
-    monkeypatch.setattr("lightning_modules.cyclegan.warped", spoilt(function, {2, 7}))  # first half, second half
+    function = lightning_modules.adversarial.warped
+    monkeypatch.setattr("lightning_modules.adversarial.warped", spoilt(function, {2, 7}))  # first half, second half
     train(method, batches(10), [notes])
     assert [skips["generators"] for skips in notes.skips[1::2]] == [0, 1, 0, 1, 0]
     assert notes.blame[3]["generators"].startswith("generators: temporal (")
