@@ -132,7 +132,7 @@ def test_wasserstein_critics_have_no_certainty(cyclegan: Build, train: Train) ->
 
 
 def forever_nan(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lightning_modules.cyclegan.warped", lambda painted, *_: painted.mean() * float("nan"))
+    monkeypatch.setattr("lightning_modules.adversarial.warped", lambda painted, *_: painted.mean() * float("nan"))
 
 
 def test_nan_for_ever_stops_the_run_and_spoils_nothing(
