@@ -9,8 +9,8 @@ import torch
 from lightning import Callback, Trainer
 from torch import Tensor
 
-import lightning_modules.critics
 import lightning_modules.adversarial
+import lightning_modules.critics
 from datamodules.batch import ClipBatch
 from lightning_modules.cyclegan import CycleGAN
 
