@@ -215,8 +215,10 @@ class Realtime(AdversarialMethod):
 
     def adapted(self, state: dict[str, Any]) -> dict[str, Any]:
         """A wider network's weights are pruned to the channels that weigh most."""
-        wide = len(state.get("to_style.stem.weight", ()))
-        if not isinstance(self.to_style, RealtimeGenerator) or wide <= self.to_style.width:
+        if not isinstance(self.to_style, RealtimeGenerator) or "to_style.deep.0.across.weight" not in state:
+            return state  # other networks have a stem, too
+        wide = len(state["to_style.stem.weight"])
+        if wide <= self.to_style.width:
             return state
         print(f"pruned from a width of {wide} to {self.to_style.width}")
         for prefix in ("to_style.", "style_average."):

@@ -242,6 +242,14 @@ def test_starting_from_a_wider_one_prunes_it(
     assert near < far
 
 
+def test_starting_from_another_kind_of_network_takes_what_fits(teacher: str, capsys: pytest.CaptureFixture[str]) -> None:
+    method = tiny(init_from=teacher)  # of a MobileGenerator, whose stem is wider
+    said = capsys.readouterr().out
+    assert "pruned" not in said
+    assert "tensors taken over" in said
+    assert isinstance(method.to_style, RealtimeGenerator)
+
+
 def test_learns_without_a_teacher_and_without_a_critic_of_clips(batches: Batches, train: Train) -> None:
     method = tiny(temporal_critic=None)
     before = copy.deepcopy(method.to_style.state_dict())
