@@ -22,11 +22,10 @@ import av
 from av.audio.stream import AudioStream
 from av.packet import Packet
 from av.video.frame import VideoFrame as Picture
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from datamodules.errors import DataError
-from datamodules.pictures import Colour, Orientation, Pixels, to_rgb
+from datamodules.pictures import Colour, Orientation, Pixels, RgbConverter
 from datamodules.truncation import check_whole
 
 
@@ -76,12 +75,12 @@ class VideoFrame:
     duration: Fraction
     picture: Picture
     stored: Orientation
-    converter: VideoReformatter
+    converter: RgbConverter
 
     @property
     def rgb(self) -> Pixels:
         """The upright picture, ``(H, W, 3)`` in [0, 255]."""
-        return self.stored.apply(to_rgb(self.picture, self.converter))
+        return self.stored.apply(self.converter(self.picture))
 
 
 Event: TypeAlias = "VideoFrame | Packet[AudioStream]"
@@ -127,7 +126,7 @@ class VideoReader:
             self.codec: str = self._video.codec_context.name
             self.audio: tuple[AudioStream, ...] = tuple(s for s in self._container.streams.audio if s.codec_context)
             self.other = len(self._container.streams) - 1 - len(self.audio)
-            self._converter = VideoReformatter()
+            self._converter = RgbConverter()
             self._stored: Orientation | None = None
             self._rotation = 0
             rates = (self._video.average_rate, self._video.guessed_rate, self._video.base_rate)

@@ -81,16 +81,27 @@ class Colour:
         return Colour(BT709, LIMITED, self.primaries, self.transfer) if _is_rgb(VideoFormat(pixel_format)) else self
 
 
-def to_rgb(picture: Picture, converter: VideoReformatter) -> Pixels:
-    """A picture as it is stored, ``(H, W, 3)`` in [0, 255]. Transparency is dropped."""
-    converted = converter.reformat(
-        picture,
-        format="rgb24",
-        src_colorspace=SWSCALE_MATRIX.get(picture.colorspace, BT601),
-        dst_color_range=ColorRange.JPEG,
-        interpolation=SWSCALE_FLAGS,
-    )
-    return cast(Pixels, converted.to_ndarray())
+class RgbConverter:
+    """Converts pictures as they are stored to ``(H, W, 3)`` in [0, 255]; transparency is dropped. For one thread at a time.
+
+    By way of colours in planes of their own: to these FFmpeg converts with vector instructions, and interleaving them is
+    cheap. The pixels are those of the direct way, in a third of its time.
+    """
+
+    def __init__(self) -> None:
+        self._to_planes, self._together = VideoReformatter(), VideoReformatter()  # each keeps what it computed for one pair
+
+    def __call__(self, picture: Picture) -> Pixels:
+        """The pixels of a picture."""
+        planes = self._to_planes.reformat(
+            picture,
+            format="gbrp",
+            src_colorspace=SWSCALE_MATRIX.get(picture.colorspace, BT601),
+            dst_color_range=ColorRange.JPEG,
+            interpolation=SWSCALE_FLAGS,
+        )
+        together = self._together.reformat(planes, format="rgb24", interpolation=SWSCALE_FLAGS)
+        return cast(Pixels, together.to_ndarray())
 
 
 def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoReformatter) -> Picture:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame as Picture
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
-from datamodules.pictures import Colour, Orientation, storable_format, to_picture, to_rgb
+from datamodules.pictures import SWSCALE_FLAGS, Colour, Orientation, RgbConverter, storable_format, to_picture
 
 # Kr and Kb by matrix number (ITU-T H.273, table 4); 2, not said, is read as BT.601.
 LUMA = {1: (0.2126, 0.0722), 2: (0.299, 0.114), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
@@ -43,13 +43,25 @@ def samples(picture: Picture) -> NDArray[np.int64]:
 @pytest.mark.parametrize("matrix", LUMA)
 @pytest.mark.parametrize(("pixel_format", "tag", "full"), [("yuv444p", 1, False), ("yuv444p", 0, False), ("yuv444p", 2, True),
                                                            ("yuvj444p", 0, True), ("yuv444p10le", 1, False)])  # fmt: skip
-def test_to_rgb_inverts_the_defining_equations(matrix: int, pixel_format: str, tag: int, full: bool) -> None:
+def test_rgb_inverts_the_defining_equations(matrix: int, pixel_format: str, tag: int, full: bool) -> None:
     exact = encode(SOME_RGB.astype(float), matrix, full, 10 if "10" in pixel_format else 8)
     picture = stored(exact, pixel_format)
     picture.colorspace, picture.color_range = matrix, tag
     # A step of Cb is up to 2 * (1 - Kb) * 255 / 224 steps of blue, and both roundings add.
-    assert np.abs(to_rgb(picture, VideoReformatter()).astype(int) - SOME_RGB).max() <= 2
+    assert np.abs(RgbConverter()(picture).astype(int) - SOME_RGB).max() <= 2
     assert (picture.colorspace, picture.color_range) == (matrix, tag)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj422p", "yuv444p", "yuv420p10le", "nv12", "gray", "bgra", "rgb24"])
+def test_rgb_is_what_the_direct_conversion_gives(pixel_format: str) -> None:
+    convert, direct = RgbConverter(), VideoReformatter()
+    for seed in range(3):  # one after the other, by the same converter
+        rgb = np.random.default_rng(seed).integers(0, 256, (34, 46, 3), np.uint8)
+        picture = Picture.from_numpy_buffer(rgb, "rgb24").reformat(format=pixel_format)
+        at_once = direct.reformat(
+            picture, format="rgb24", src_colorspace=5, dst_color_range=ColorRange.JPEG, interpolation=SWSCALE_FLAGS
+        )
+        assert np.array_equal(convert(picture), at_once.to_ndarray())
 
 
 @pytest.mark.parametrize("matrix", LUMA)
@@ -79,7 +91,7 @@ def test_to_picture_takes_pixels_however_they_lie(size: tuple[int, int]) -> None
 def test_grey_stays_grey(tag: int, pixel_format: str) -> None:
     grey = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3).repeat(8, 0)
     picture = to_picture(grey, pixel_format, Colour(1, tag, 1, 1), VideoReformatter())
-    again = to_rgb(picture, VideoReformatter()).astype(int)
+    again = RgbConverter()(picture).astype(int)
     assert np.ptp(again, axis=-1).max() <= 1
     assert np.abs(again - grey).max() <= 1
 
@@ -90,7 +102,7 @@ def test_chroma_at_half_resolution_stays_in_its_place() -> None:
     both = np.stack([ramp, ramp.swapaxes(0, 1)]).astype(np.uint8)
     for rgb in both:
         picture = to_picture(rgb, "yuv420p", Colour(1, 1, 1, 1), VideoReformatter())
-        again = to_rgb(picture, VideoReformatter())[8:-8, 8:-8].astype(float)
+        again = RgbConverter()(picture)[8:-8, 8:-8].astype(float)
         # The ramp climbs 2.5 a pixel: a shift by half a pixel would show as 1.25.
         assert abs((again - rgb[8:-8, 8:-8]).mean()) < 0.5
 
