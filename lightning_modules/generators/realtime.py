@@ -92,21 +92,36 @@ class RealtimeGenerator(Generator):
 
     def paint(self, frames: Tensor) -> Tensor:
         """``(N, 3, H, W)`` in [-1, 1] to the same shape."""
-        return self.paint_part(frames, self.overview(frames))
+        half = halved(frames)
+        return self.paint_over(frames, half, mean_colour(half))
 
     def overview(self, frames: Tensor) -> Tensor:
         """The mean colour of each frame, ``(N, 3, 1, 1)``."""
-        return halved(frames).mean((-2, -1), keepdim=True)
+        return mean_colour(halved(frames))
 
     def paint_part(self, part: Tensor, overview: Tensor) -> Tensor:
-        half = fold(halved(part), BLOCK // 2)
-        fine = F.leaky_relu(self.stem(half - EVEN * overview.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
+        return self.paint_over(part, halved(part), overview)
+
+    def paint_over(self, frames: Tensor, half: Tensor, overview: Tensor) -> Tensor:
+        """Paint frames, given their halves and the mean colour of what they are part of."""
+        blocks = fold(half, BLOCK // 2)
+        fine = F.leaky_relu(self.stem(blocks - EVEN * overview.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
         deep = self.up(self.deep(F.leaky_relu(self.down(fine), SLOPE, inplace=True)))
         fine = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(fine), SLOPE, inplace=True)
-        strokes = torch.tanh(F.conv2d(repeat_edges(half, 1), self.contrasts.to(half.dtype)))
-        paint = torch.tanh(self.head(fine).add_(self.strokes(strokes))) - self.gain * half
+        strokes = bounded(F.conv2d(repeat_edges(blocks, 1), self.contrasts.to(blocks.dtype)))
+        paint = bounded(self.head(fine).add_(self.strokes(strokes))) - self.gain * blocks
         full = unfold(F.conv2d(repeat_edges(paint, 1), self.way_up.to(paint.dtype)), BLOCK)
-        return (self.gain * part).add_(full).clamp_(-1, 1)
+        return full.to(frames.dtype).addcmul_(frames, self.gain).clamp_(-1, 1)
+
+
+def mean_colour(frames: Tensor) -> Tensor:
+    """``(N, C, H, W)`` to ``(N, C, 1, 1)``."""
+    return frames.mean((-2, -1), keepdim=True)
+
+
+def bounded(values: Tensor) -> Tensor:
+    """tanh, by way of the sigmoid: torch's tanh takes four times as long on a CPU."""
+    return torch.sigmoid(2 * values).mul(2).sub_(1)
 
 
 def folded_contrasts() -> Tensor:
