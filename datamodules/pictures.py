@@ -112,7 +112,7 @@ def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoR
         src_color_range=ColorRange.JPEG,
         dst_colorspace=SWSCALE_MATRIX.get(colour.matrix, BT601),
         dst_color_range=ColorRange.JPEG if colour.range == FULL else ColorRange.MPEG,
-        interpolation=SWSCALE_FLAGS,
+        interpolation=Interpolation.BICUBIC,  # exact rounding would change next to nothing here, in twice the time
     )
     picture.colorspace, picture.color_range = colour.matrix, colour.range
     picture.color_primaries, picture.color_trc = colour.primaries, colour.transfer
