@@ -31,7 +31,7 @@ from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.flow import DISFlow, FlowEstimator
 from lightning_modules.generators.base import Generator
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.losses.adversarial import AdversarialKind
 from lightning_modules.losses.patch_distribution import patch_distance
 from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, gram_style_loss
@@ -94,16 +94,16 @@ class CycleGAN(AdversarialMethod):
 
     def __init__(
         self,
-        generator: Callable[[], Generator] = MobileGenerator,
-        image_critic: Callable[[], Discriminator] = lambda: PatchGAN(channels=48, layers=2, norm="spectral"),
-        temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=16),
-        steps: int = 250,
+        generator: Callable[[], Generator] = RealtimeGenerator,
+        image_critic: Callable[[], Discriminator] = lambda: PatchGAN(channels=24, layers=2, norm="spectral"),
+        temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=8),
+        steps: int = 400,
         adversarial: AdversarialKind = "hinge",
         image_weight: float = 0.4,
         clip_weight: float = 0.5,
         cycle_weight: float = 8.0,
         identity_weight: float = 2.0,
-        temporal_weight: float = 50.0,
+        temporal_weight: float = 70.0,
         temporal: Temporal = "warped",
         palette_weight: float = 600.0,
         texture_weight: float = 240.0,
@@ -121,7 +121,7 @@ class CycleGAN(AdversarialMethod):
         penalty_every: int = 1,
         pool: int = 50,
         clip_pool: int = 20,
-        lr: float = 1.2e-3,
+        lr: float = 2.4e-3,
         critic_lr: float = 1e-3,
         betas: tuple[float, float] = (0.5, 0.99),
         constant: float = 0.2,
