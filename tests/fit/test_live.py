@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import av
@@ -290,3 +291,59 @@ def test_an_address_where_nothing_is_sent_is_a_mistake(monkeypatch: pytest.Monke
     monkeypatch.setattr(live, "PATIENCE", 0.5)
     with pytest.raises(DataError, match=r"expected a video stream, got one that does not open .*; check the address"):
         LiveReader(f"udp://127.0.0.1:{free_port()}")
+
+
+class Serving(BaseHTTPRequestHandler):
+    """Sends half a film's bytes, or all of them, and says how many there are."""
+
+    film: bytes
+    sent: int
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.film)))
+        self.end_headers()
+        self.wfile.write(self.film[: self.sent])
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Callable[[float], str]]:
+    """The address of a film of 40 frames, of whose bytes a share comes before the server hangs up."""
+    film = tmp_path / "film.mkv"
+    with av.open(str(film), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"tune": "zerolatency", "g": "5"})
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+        for picture in noise(40):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        output.mux(stream.encode(None))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Serving)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def address(share: float) -> str:
+        Serving.film = film.read_bytes()
+        Serving.sent = int(share * len(Serving.film))
+        return f"http://127.0.0.1:{server.server_address[1]}/film.mkv"
+
+    yield address
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_address_that_sends_a_file_is_painted_to_its_end(served: Callable[[float], str], tmp_path: Path) -> None:
+    assert run(served(1.0), tmp_path / "out.mp4") == 0
+    with open_video(tmp_path / "out.mp4") as reader:
+        assert sum(1 for _ in reader) == 40
+
+
+def test_an_address_that_hangs_up_leaves_what_was_finished(
+    served: Callable[[float], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(live, "PATIENCE", 2.0)
+    left_with(1, served(0.5), tmp_path / "out.mp4")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "what was finished until then is kept" in line
+    with open_video(tmp_path / "out.mp4") as reader:
+        assert 10 < sum(1 for _ in reader) < 30
