@@ -12,14 +12,14 @@ from fit.bench_step import now
 from fit.hardware import native_bf16, place
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.generators.resnet import ResNetGenerator
 from lightning_modules.ops.layout import channels_last
 
 FRAMES = 5
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {  # and whether they take clips of FRAMES or single frames
     "ResNetGenerator": (ResNetGenerator, 1),
-    "MobileGenerator": (MobileGenerator, 1),
+    "RealtimeGenerator": (RealtimeGenerator, 1),
     "PatchGAN": (PatchGAN, 1),
     "TemporalPatchGAN": (TemporalPatchGAN, FRAMES),
 }

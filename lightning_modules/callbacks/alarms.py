@@ -56,7 +56,7 @@ RULES = {
         "above",
         0.04,  # a pattern of 3 levels of 255 on photographs; an untrained transposed convolution's is at 0.1
         "the output's fine detail repeats every 2 or 4 pixels",
-        "use MobileGenerator, or set --model.generator.upsample resize for ResNetGenerator",
+        "set --model.generator.upsample resize, or use RealtimeGenerator",
     ),
     "motion": Rule(
         "below",

@@ -1,6 +1,5 @@
-"""Contrasts of pictures at a scale, and how to bound them."""
+"""Pictures at a coarser scale: blurs, and light and shade."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -36,11 +35,6 @@ def window_sums(values: Tensor, side: int, axis: int) -> Tensor:
             values = values.narrow(axis, 0, rest) + values.narrow(axis, width, rest)
         width *= 2
     return sum(parts[1:], parts[0])
-
-
-def squashed(values: Tensor, most: float) -> Tensor:
-    """Small values as they are, large ones bounded by ``most``."""
-    return most * torch.tanh(values / most)
 
 
 def shade(frames: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def test_the_command_prints_every_network(monkeypatch: pytest.MonkeyPatch, capsy
     assert "32x32" in title
     assert [re.split(" {2,}", row) for row in rows] == [
         ["ResNetGenerator", "float32 6.00", "bfloat16 6.00"],
-        ["MobileGenerator", "float32 6.00", "bfloat16 6.00"],
+        ["RealtimeGenerator", "float32 6.00", "bfloat16 6.00"],
         ["PatchGAN", "float32 6.00", "bfloat16 6.00"],
         ["TemporalPatchGAN", "float32 7.00", "bfloat16 7.00"],
     ]

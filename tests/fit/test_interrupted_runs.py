@@ -16,7 +16,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
     *["--data.size=[32,32]", "--data.batch_size=2", "--samples.clips=1", "--samples.every=1000", "--name=run", "--card=0"],
-    *["--model.generator=MobileGenerator", "--model.generator.blocks=1", "--model.generator.finish=12"],
+    *["--model.generator=RealtimeGenerator", "--model.generator.depth=1", "--model.generator.width=24"],
     *["--model.image_critic=PatchGAN", "--model.image_critic.channels=4", "--model.image_critic.layers=1"],
     *["--model.temporal_critic=TemporalPatchGAN", "--model.temporal_critic.channels=4"],
     *["--model.pool=6", "--model.clip_pool=4", "--model.n_critic=2", "--trainer.log_every_n_steps=1"],

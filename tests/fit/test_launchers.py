@@ -20,7 +20,7 @@ FIT = [
     "--data.workers=0",
     "--samples.clips=1",
 ]
-FIT += ["--model.generator=MobileGenerator", "--model.generator.blocks=1", "--trainer.devices=2", "--trainer.accelerator=cpu"]
+FIT += ["--model.generator=RealtimeGenerator", "--model.generator.depth=1", "--trainer.devices=2", "--trainer.accelerator=cpu"]
 
 
 def torchrun(folder: Path, environment: dict[str, str]) -> list[subprocess.Popen[str]]:

@@ -5,7 +5,7 @@ import pytest
 from datamodules.errors import DataError
 from fit.messages import died, explain, fail, nearest, shorten
 from fit.ranks import RankLost
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 
 KNOWN = {"model.lr", "model.steps", "data.batch_size", "trainer.devices", "name"}
 
@@ -59,7 +59,7 @@ def test_mistakes_are_explained_and_bugs_are_not() -> None:
         return caught.value
 
     assert explain(DataError("x", "a folder", "a file", "name another")) == "x: expected a folder, got a file; name another"
-    assert "expected channels" in str(explain(raised(lambda: MobileGenerator(channels=1))))
+    assert "expected width" in str(explain(raised(lambda: RealtimeGenerator(width=1))))
     assert explain(raised(lambda: Path("nowhere").read_bytes())) == "nowhere: No such file or directory"
     assert explain(raised(lambda: int("seven"))) is None
     assert explain(raised(lambda: [][0])) is None

@@ -11,7 +11,6 @@ from fit.onnx_file import Description, OnnxError, write_model
 from fit.onnx_graph import to_onnx
 from fit.onnx_run import OnnxNetwork
 from lightning_modules.generators.base import Generator
-from lightning_modules.generators.mobile import MobileGenerator
 from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.generators.resnet import ResNetGenerator
 from lightning_modules.ops.layout import channels_last
@@ -49,12 +48,11 @@ def spread(network: Generator) -> Generator:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: MobileGenerator(48, 1, 12),
         lambda: RealtimeGenerator(24, 1),
         lambda: ResNetGenerator(4, 1),
         lambda: ResNetGenerator(4, 1, "resize", checkpointing=True),
     ],
-    ids=["mobile", "realtime", "transposed", "resize"],
+    ids=["realtime", "transposed", "resize"],
 )
 def test_paints_as_in_torch_at_any_size_and_batch(make: Callable[[], Generator], tmp_path: Path) -> None:
     network = spread(make())

@@ -7,7 +7,7 @@ import torch
 from fit.resume import interrupted_run, job, last_checkpoint, notes, run_folder, take_note
 from lightning_modules.checkpoint_file import CheckpointError, write_checkpoint
 from lightning_modules.cyclegan import CycleGAN
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 
 CLUSTER = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT")
 CLUSTER += ("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT", "WANDB_SWEEP_ID", "WANDB_RUN_ID", "FIT_PARENT")
@@ -93,8 +93,8 @@ def test_outside_of_a_cluster_there_is_no_job() -> None:
     assert job() is None
 
 
-def small(channels: int = 48) -> CycleGAN:
-    return CycleGAN(generator=lambda: MobileGenerator(channels, 1, 12))
+def small(width: int = 24) -> CycleGAN:
+    return CycleGAN(generator=lambda: RealtimeGenerator(width, 1))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ SMALL = [
     "--samples.clips=1",
     "--trainer.log_every_n_steps=1",
 ]
-SMALL += ["--model.generator=MobileGenerator", "--model.generator.blocks=1", "--checkpoints.every=2", "--seed=5"]
+SMALL += ["--model.generator=RealtimeGenerator", "--model.generator.depth=1", "--checkpoints.every=2", "--seed=5"]
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from datamodules.batch import ClipBatch, Clips
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 
 TINY = {
-    "generator": partial(MobileGenerator, 48, 1, 12),
+    "generator": partial(RealtimeGenerator, 24, 1),
     "image_critic": partial(PatchGAN, 4, 1, "none"),
     "temporal_critic": partial(TemporalPatchGAN, 4, 2, "none"),
     "steps": 1000,

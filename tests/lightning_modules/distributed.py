@@ -22,10 +22,10 @@ from datamodules.batch import ClipBatch, Clips
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.ops.pretrained import Frozen
 
-GLOBAL, SIDE = 4, 28  # clips of the global batch; pixels
+GLOBAL, SIDE = 4, 32  # clips of the global batch; pixels
 
 
 class Features(Frozen):
@@ -81,7 +81,7 @@ def method(case: str, dtype: str, **options: Any) -> CycleGAN:
         names = [name for name in inspect.signature(CycleGAN).parameters if name.endswith("_weight")]
         settings |= {name: 0.0 for name in names if name not in ("image_weight", "clip_weight", "penalty_weight")}
     return WithSGD(
-        generator=partial(MobileGenerator, 48, 1, 12),
+        generator=partial(RealtimeGenerator, 24, 1),
         image_critic=partial(PatchGAN, 4, 1, norm),
         temporal_critic=partial(TemporalPatchGAN, 4, 2, norm),
         **settings,

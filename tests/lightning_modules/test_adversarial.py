@@ -6,7 +6,7 @@ import torch
 from datamodules.batch import Clips
 from lightning_modules.adversarial import each, size_problems, together
 from lightning_modules.cyclegan import CycleGAN
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.generators.resnet import ResNetGenerator
 
 
@@ -23,9 +23,9 @@ def test_each_is_the_mean_over_slots() -> None:
 
 
 def test_sizes_a_generator_cannot_take_are_named() -> None:
-    assert size_problems(MobileGenerator(), (64, 128)) == []
-    (problem,) = size_problems(MobileGenerator(), (64, 130))
-    assert "MobileGenerator needs sides that are multiples of 4, at least 4, got data.size 64x130" in problem
+    assert size_problems(RealtimeGenerator(), (64, 128)) == []
+    (problem,) = size_problems(RealtimeGenerator(), (64, 130))
+    assert "RealtimeGenerator needs sides that are multiples of 8, at least 8, got data.size 64x130" in problem
     (problem,) = size_problems(ResNetGenerator(8), (4, 4))
     assert f"at least {ResNetGenerator(8).min_size}" in problem
 

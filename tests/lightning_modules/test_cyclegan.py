@@ -19,7 +19,7 @@ from lightning_modules import adversarial
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.losses.patch_distribution import random_filters
 from lightning_modules.losses.temporal import LEAST_CONTRAST
 from lightning_modules.losses.tone import FLAT
@@ -109,7 +109,7 @@ def test_a_weight_of_0_skips_the_work_and_changes_nothing(
 
     monkeypatch.setattr(CycleGAN, "weigh", noting)
     for method in (skipped, vanishing):
-        train(method, batches(2, side=28 if term in LARGE else 16))
+        train(method, batches(2, side=32 if term in LARGE else 16))
     assert (skipped, term) not in called
     assert (vanishing, term) in called
     assert {name for _, name in called} == {name for name in TERMS if f"{name}_weight" in weights}
@@ -124,7 +124,7 @@ def test_pictures_are_remembered_only_for_terms_that_compare_them(
 ) -> None:
     method, drawn = cyclegan(**({f"{term}_weight": 1.0} if term else {})), []
     monkeypatch.setattr(adversarial, "random_filters", lambda *how: drawn.append(how) or random_filters(*how))
-    train(method, batches(2, side=28))
+    train(method, batches(2, side=32))
     for memory in (method.recent_style, method.recent_paintings):
         assert {slot: len(kept) for slot, kept in memory.items.items()} == ({0: 2, 1: 2} if term else {})
     assert len(drawn) == (4 if term else 0)  # for each of two slots in two batches
@@ -143,12 +143,12 @@ def test_pictures_kept_for_the_identity_are_painted_only_if_it_counts(cyclegan: 
 CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     # (option, what is set in both runs, what is changed in the second, the batches)
     *[
-        (f"{term}_weight", {"extractor": Features}, {f"{term}_weight": 0.3}, {"side": 28 if term in LARGE else 16})
+        (f"{term}_weight", {"extractor": Features}, {f"{term}_weight": 0.3}, {"side": 32 if term in LARGE else 16})
         for term in TERMS
     ],
     *[("adversarial", {}, {"adversarial": kind}, {}) for kind in ("minimax", "nonsaturating", "lsgan")],
     ("adversarial", {"adversarial": "lsgan", "penalty": "gradient"}, {"adversarial": "wasserstein"}, {}),
-    ("generator", {}, {"generator": partial(MobileGenerator, 48, 2, 12)}, {}),
+    ("generator", {}, {"generator": partial(RealtimeGenerator, 24, 2)}, {}),
     ("image_critic", {}, {"image_critic": partial(PatchGAN, 4, 1, "spectral")}, {}),
     ("temporal_critic", {}, {"temporal_critic": partial(TemporalPatchGAN, 4, 2, "layer")}, {}),
     ("temporal_critic", {}, {"temporal_critic": None}, {}),
@@ -157,8 +157,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("extractor", {"gram_weight": 1.0, "extractor": Features}, {"extractor": lambda: Scaled()}, {}),
     ("flow", {}, {"flow": None}, {"flow": False}),
     ("penalty", {}, {"penalty": "gradient"}, {}),
-    ("penalty", {}, {"penalty": "r1"}, {}),
-    ("penalty_weight", {"penalty": "r1"}, {"penalty_weight": 1.0}, {}),
+    ("penalty", {"penalty_weight": 1000.0}, {"penalty": "r1"}, {}),
+    ("penalty_weight", {"penalty": "r1"}, {"penalty_weight": 1000.0}, {}),
     ("penalty_every", {"penalty": "r1"}, {"penalty_every": 2}, {}),
     ("pool", {"pool": 0}, {"pool": 1}, {}),
     ("clip_pool", {"clip_pool": 0}, {"clip_pool": 1}, {}),
@@ -174,7 +174,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("seed", {"known_motion_weight": 5.0}, {"seed": 1}, {}),
     ("seed", {"penalty": "gradient"}, {"seed": 1}, {}),
     ("seed", {"pool": 1}, {"seed": 1}, {}),
-    ("seed", {"texture_weight": 5.0}, {"seed": 1}, {"side": 28}),
+    ("seed", {"texture_weight": 5.0}, {"seed": 1}, {"side": 32}),
 ]
 
 
@@ -314,7 +314,7 @@ def test_critics_learn_nothing_in_the_generators_turn_nor_the_reverse(
 def test_resuming_is_as_good_as_going_on(cyclegan: Build, batches: Batches, tmp_path: Path) -> None:
     options: dict[str, Any] = {"pool": 2, "clip_pool": 1, "penalty": "gradient", "penalty_every": 2, "texture_weight": 1.0}
     options |= {"steps": 6, "constant": 0.0, "image_critic": partial(PatchGAN, 4, 1, "spectral")}
-    loader = DataLoader(batches(3, side=28), batch_size=None)
+    loader = DataLoader(batches(3, side=32), batch_size=None)
 
     def run(epochs: int, resume: Path | None = None) -> tuple[CycleGAN, Trainer]:
         method = cyclegan(**options)
@@ -370,8 +370,8 @@ def test_single_frames_make_plain_cyclegan(cyclegan: Build, batches: Batches, tr
 def test_bfloat16_is_close_to_float32(cyclegan: Build, batches: Batches, train: Train) -> None:
     options: dict[str, Any] = {"palette_weight": 30.0, "texture_weight": 9.0, "penalty": "gradient", "gram_weight": 0.1}
     method = cyclegan(**options, extractor=Features)
-    half = train(method, batches(1, side=28), precision="bf16-mixed").callback_metrics
-    full = train(cyclegan(**options, extractor=Features), batches(1, side=28)).callback_metrics
+    half = train(method, batches(1, side=32), precision="bf16-mixed").callback_metrics
+    full = train(cyclegan(**options, extractor=Features), batches(1, side=32)).callback_metrics
     for name, value in full.items():
         torch.testing.assert_close(half[name], value, atol=5e-3, rtol=3e-2, msg=name)
     assert all(p.dtype == torch.float32 and p.isfinite().all() for p in method.parameters())

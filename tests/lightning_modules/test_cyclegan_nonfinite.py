@@ -74,7 +74,7 @@ def test_a_term_of_the_generators_is_named(
     method, notes = cyclegan(**WEIGHTS, temporal_critic=None), Notes()
     calls = 1 if term not in ("image", "palette", "random_gram") else 2  # in a batch: of each critic, or of each clip
     monkeypatch.setattr(FUNCTIONS[term], spoilt(function, {calls}))  # the first of the second batch
-    train(method, batches(4, side=28), [notes])
+    train(method, batches(4, side=32), [notes])
     assert [skips["generators"] for skips in notes.skips] == [0, 1, 0, 0]
     assert [skips["critics"] for skips in notes.skips] == [0, 0, 0, 0]
     assert notes.blame[1]["generators"].startswith(f"generators: {term} (gradients of to_style")
@@ -133,7 +133,7 @@ def test_a_nan_in_either_half_leaves_the_whole_update_out(
 
 
 def test_pictures_that_are_not_finite_are_not_remembered(cyclegan: Build, batches: Batches, train: Train) -> None:
-    method, notes, damaged = cyclegan(palette_weight=1.0), Notes(), batches(4, side=28)
+    method, notes, damaged = cyclegan(palette_weight=1.0), Notes(), batches(4, side=32)
     damaged[1].content.frames[0, 0, 0, 3, 4] = float("nan")
     train(method, damaged, [notes])
     assert [skips["generators"] for skips in notes.skips] == [0, 1, 0, 0]

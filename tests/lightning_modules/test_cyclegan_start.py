@@ -13,7 +13,7 @@ from datamodules.moving_scenes import MovingScenes
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.loading import load_method
 
 Build = Callable[..., CycleGAN]
@@ -48,10 +48,10 @@ def test_says_what_did_not_fit(
     path = tmp_path / "first.ckpt"
     first = cyclegan()
     train(first, batches(1)).save_checkpoint(path)
-    wider = cyclegan(init_from=str(path), generator=partial(MobileGenerator, 52, 2, 12))
+    wider = cyclegan(init_from=str(path), generator=partial(RealtimeGenerator, 26, 2))
     left, unused = capsys.readouterr().out.split("left as they were: ")[1].split("; not used: ")
     assert "to_style.stem.weight" in left
-    assert "to_style.blocks.1.first.weight" in left
+    assert "to_style.deep.1.across.weight" in left
     assert "to_style.stem.weight" in unused
     assert "critic" not in left + unused
     assert torch.equal(wider.style_critic.network.stages[-1].weight, first.style_critic.network.stages[-1].weight)
@@ -99,13 +99,13 @@ def test_options_that_are_not_finite_are_refused(option: str, bad: float, cycleg
 
 def test_clips_that_do_not_fit_are_refused_before_any_work(cyclegan: Build) -> None:
     method = cyclegan(palette_weight=1.0, image_critic=partial(PatchGAN, 4, 2, "none"))
-    assert method.clip_problems((28, 32), 3) == []
+    assert method.clip_problems((32, 32), 3) == []
     trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_model_summary=False)
     with pytest.raises(ValueError, match="CycleGAN: ") as caught:
         trainer.fit(method, datamodule=MovingScenes(size=(10, 32), frames=2, workers=0))
     told = str(caught.value)
     for problem in (
-        "MobileGenerator needs sides that are multiples of 4, at least 4, got data.size 10x32",
+        "RealtimeGenerator needs sides that are multiples of 8, at least 8, got data.size 10x32",
         "PatchGAN needs sides of at least 12, got data.size 10x32",
         "TemporalPatchGAN needs data.frames of at least 3, got 2; or set temporal_critic to null",
         "palette_weight, texture_weight, random_gram_weight need sides of at least 28, got data.size 10x32",

@@ -14,7 +14,7 @@ from datamodules.batch import ClipBatch
 from lightning_modules.checkpoint_file import CheckpointError
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.generators.resnet import ResNetGenerator
 from lightning_modules.loading import load_method
 from lightning_modules.losses.perceptual import FeatureExtractor
@@ -42,7 +42,7 @@ def clip(size: int = 16) -> Tensor:
 
 @pytest.mark.parametrize(
     "generator",
-    [MobileGenerator, partial(MobileGenerator, 56, blocks=1), lambda: MobileGenerator(48, 2, finish=14)],
+    [RealtimeGenerator, partial(RealtimeGenerator, 28, depth=1), lambda: RealtimeGenerator(24, depth=2)],
     ids=["class", "partial", "lambda"],
 )
 def test_paints_the_same_however_its_generator_was_given(generator: Any, saved: Callable[..., tuple[CycleGAN, Path]]) -> None:
@@ -83,7 +83,7 @@ def test_every_option_comes_back(saved: Callable[..., tuple[CycleGAN, Path]]) ->
 
 
 def test_lightning_loads_it_too(saved: Callable[..., tuple[CycleGAN, Path]]) -> None:
-    method, path = saved(generator=lambda: MobileGenerator(48, 1, 12))
+    method, path = saved(generator=lambda: RealtimeGenerator(24, 1))
     for weights_only in (None, True):
         loaded = CycleGAN.load_from_checkpoint(path, weights_only=weights_only)
         assert torch.equal(loaded.stylize(clip()), method.stylize(clip()))

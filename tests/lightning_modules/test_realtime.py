@@ -19,6 +19,7 @@ from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.generators.pruning import pruned
 from lightning_modules.generators.realtime import RealtimeGenerator
+from lightning_modules.generators.resnet import ResNetGenerator
 from lightning_modules.loading import load_method
 from lightning_modules.losses.temporal import LEAST_CONTRAST
 from lightning_modules.ops.warp import warp
@@ -242,8 +243,12 @@ def test_starting_from_a_wider_one_prunes_it(
     assert near < far
 
 
-def test_starting_from_another_kind_of_network_takes_what_fits(teacher: str, capsys: pytest.CaptureFixture[str]) -> None:
-    method = tiny(init_from=teacher)  # of a MobileGenerator, whose stem is wider
+def test_starting_from_another_kind_of_network_takes_what_fits(
+    batches: Batches, train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "other.ckpt"
+    train(tiny(generator=partial(ResNetGenerator, 4, 1)), batches(1)).save_checkpoint(path)  # has a stem, too
+    method = tiny(init_from=str(path))
     said = capsys.readouterr().out
     assert "pruned" not in said
     assert "tensors taken over" in said

@@ -13,7 +13,7 @@ from fit.evaluation.cost import Cost, Speed, facts, measure, multiply_adds, now,
 from fit.stream import at_any_size
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
-from lightning_modules.generators.mobile import MobileGenerator
+from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.generators.resnet import ResNetGenerator
 
 
@@ -66,7 +66,7 @@ def test_a_generator_by_a_loop_over_its_layers(upsample: Any) -> None:
 
 
 def test_frames_of_odd_sizes_count_with_what_they_grow_to() -> None:
-    network = MobileGenerator(48, 1, 12)
+    network = RealtimeGenerator(24, 1)
     assert multiply_adds(at_any_size(network, 4, 4), (13, 22)) == multiply_adds(network, (16, 24)) > 0
 
 
@@ -145,7 +145,7 @@ def test_a_gpu_is_waited_for() -> None:
 @pytest.fixture
 def method() -> CycleGAN:
     options: dict[str, Any] = {"palette_weight": 0.0, "texture_weight": 0.0, "random_gram_weight": 0.0, "temporal_critic": None}
-    return CycleGAN(partial(MobileGenerator, 48, 1, 12), partial(PatchGAN, 4, 1, "none"), **options).eval()
+    return CycleGAN(partial(RealtimeGenerator, 24, 1), partial(PatchGAN, 4, 1, "none"), **options).eval()
 
 
 def test_a_method_is_measured_by_what_it_repaints_with(method: CycleGAN) -> None:
@@ -153,7 +153,7 @@ def test_a_method_is_measured_by_what_it_repaints_with(method: CycleGAN) -> None
     costs = measure(method, sizes, seconds=0.05)
     assert [found.size for found in costs] == sizes
     for found, grown in zip(costs, [(16, 24), (32, 48)], strict=True):
-        assert found.parameters == parameters(MobileGenerator(48, 1, 12))
+        assert found.parameters == parameters(RealtimeGenerator(24, 1))
         assert found.multiply_adds == multiply_adds(method.style_average, grown)
         assert found.memory >= 48 * grown[0] // 4 * grown[1] // 4 * 4  # what the first layer makes
         assert found.speed.frames >= 1
@@ -228,5 +228,5 @@ def test_mistakes_are_told_before_any_work(method: CycleGAN) -> None:
     with pytest.raises(ValueError, match="size: expected height and width of at least 1, got 0x8"):
         measure(paint, [(8, 8), (0, 8)])
     assert not painted
-    with pytest.raises(ValueError, match=r"30x32 on cpu: expected a frame that can be painted.*multiples of 4"):
+    with pytest.raises(ValueError, match=r"30x32 on cpu: expected a frame that can be painted.*multiples of 8"):
         measure(method.stylize, [(30, 32)])

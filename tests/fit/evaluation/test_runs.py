@@ -14,8 +14,8 @@ model:
   init_args:
     lr: 0.001
     generator:
-      class_path: MobileGenerator
-      init_args: {channels: 48}
+      class_path: RealtimeGenerator
+      init_args: {width: 24}
 data: {class_path: MovingScenes, init_args: {size: [32, 32]}}
 """
 METRICS = "step,train/cycle,val/style\n1,0.5,\n2,0.25,nan\n2,,0.9\n"
@@ -35,7 +35,7 @@ def test_reads_a_folder(folder: Path) -> None:
     assert (run.name, run.folder) == (folder.name, folder)
     assert run.options["model.lr"] == 0.001
     assert run.options["model"] == "lightning_modules.cyclegan.CycleGAN"
-    assert run.options["model.generator.channels"] == 48
+    assert run.options["model.generator.width"] == 24
     assert run.curves == {"train/cycle": [(1, 0.5), (2, 0.25)], "val/style": [(2, 0.9)]}
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lightning_modules.ops.contrast import blurred, squashed, window_sums
+from lightning_modules.ops.contrast import blurred, window_sums
 
 
 @pytest.mark.parametrize("side", [1, 3, 5, 7, 9])
@@ -30,9 +30,3 @@ def test_window_sums_are_those_of_average_pooling(side: int) -> None:
 def test_half_precision_is_rounded_once() -> None:
     frames = (torch.rand(1, 3, 20, 20) * 2 - 1).to(torch.bfloat16)
     assert torch.equal(blurred(frames, 11), blurred(frames.float(), 11).to(torch.bfloat16))
-
-
-def test_squashed_keeps_small_values_and_bounds_large_ones() -> None:
-    values = torch.tensor([-9.0, -0.01, 0.0, 0.01, 9.0])
-    torch.testing.assert_close(squashed(values, 0.5), torch.tensor([-0.5, -0.01, 0.0, 0.01, 0.5]), atol=1e-5, rtol=0)
-    assert squashed(torch.linspace(-1, 1, 50), 0.5).diff().min() > 0
