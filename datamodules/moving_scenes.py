@@ -16,7 +16,7 @@ from datamodules.camera import backward_flow, random_motion, render
 from datamodules.paintings import PALETTES, paint
 from datamodules.random import Draw, rng
 from datamodules.scenes import Layer, blob, render_scene, scene_flow
-from datamodules.skies import sky, under_a_sky
+from datamodules.skies import sky
 from datamodules.source import ClipSource, Split
 from datamodules.style import style_source
 
@@ -40,7 +40,6 @@ PHOTOGRAPHS: dict[Split, tuple[str, ...]] = {
 # Share of the background that is seen at the start. In training also from close by, where photographs are smooth.
 VIEWS: dict[Split, tuple[float, float]] = {"train": (0.2, 1.0), "val": (0.45, 1.0)}
 SKY = (256, 256)
-OUTDOORS = 2  # photographs with a sky above them, for every sky
 LEAST_LIGHT = 0.3  # of a grey picture that is coloured
 
 
@@ -84,7 +83,7 @@ class PhotographScenes(ClipSource):
         noise: largest standard deviation of the sensor noise, as a share of full range.
         speed: of the camera, in sides of the frame per frame.
         length: number of clips, >= 1.
-        skies: share of the pictures that are skies instead of photographs; twice as many photographs are put under one.
+        skies: share of the pictures that are skies instead of photographs.
     """
 
     def __init__(
@@ -117,10 +116,7 @@ class PhotographScenes(ClipSource):
         return to_clip(frames, *scene_flow(layers, self.size))
 
     def _layer(self, draws: np.random.Generator, name: str, view: tuple[float, float]) -> Layer:
-        chance = draws.random()
-        texture = sky(draws, SKY) if chance < self.skies else coloured(draws, photograph(name))
-        if self.skies <= chance < (1 + OUTDOORS) * self.skies:
-            texture = under_a_sky(draws, texture)
+        texture = sky(draws, SKY) if draws.random() < self.skies else coloured(draws, photograph(name))
         return Layer(texture, random_motion(draws, self.frames, self.size, texture.shape[:2], self.speed, view))
 
     def _cut(self, draws: np.random.Generator, layer: Layer) -> Layer:

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 KNOTS = (2, 5)  # per side, between which the field is smooth: the fewest, and one more than the most
-HORIZON, SKYLINE = (0.25, 0.75), 0.12  # where it lies, and how far a skyline leaves it, in heights of the picture
-PLACES = (4, 12)  # of a skyline, between which it is straight: the fewest, and one more than the most
 
 
 def sky(draws: np.random.Generator, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -28,15 +26,3 @@ def sky(draws: np.random.Generator, size: tuple[int, int]) -> NDArray[np.uint8]:
     field = draws.uniform(0, 255, 3) + light + change * draws.uniform(0, 0.4)
     smooth = cv2.resize(field.astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.rint(np.clip(smooth, 0, 255)), dtype=np.uint8)
-
-
-def under_a_sky(draws: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture ``(H, W, 3)`` with a sky above a skyline, as outdoors: one strong flat colour beside all others.
-
-    A sky that fills the picture is its mean colour; one that does not is what is left when that is taken out.
-    """
-    height, width = picture.shape[:2]
-    places = draws.uniform(*HORIZON) + draws.uniform(-SKYLINE, SKYLINE, int(draws.integers(*PLACES)))
-    line = np.interp(np.linspace(0, 1, width), np.linspace(0, 1, len(places)), places)
-    above = (np.arange(height) + 0.5)[:, None] < line * height
-    return np.where(above[..., None], sky(draws, (height, width)), picture)
