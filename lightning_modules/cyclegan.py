@@ -97,7 +97,7 @@ class CycleGAN(AdversarialMethod):
         generator: Callable[[], Generator] = RealtimeGenerator,
         image_critic: Callable[[], Discriminator] = lambda: PatchGAN(channels=24, layers=2, norm="spectral"),
         temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=8),
-        steps: int = 400,
+        steps: int = 350,
         adversarial: AdversarialKind = "hinge",
         image_weight: float = 0.4,
         clip_weight: float = 0.5,

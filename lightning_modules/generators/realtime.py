@@ -46,7 +46,7 @@ class RealtimeGenerator(Generator):
     Memoryless, so causal. Half of a frame's mean colour is taken out first. It starts with the content in place. Presets:
 
         width 24, depth 1   phone
-        width 32, depth 3   two cores of a laptop or a server (the default)
+        width 24, depth 4   two cores of a laptop or a server (the default)
         width 64, depth 8   desktop GPU
 
     Args:
