@@ -128,7 +128,7 @@ def test_a_damaged_checkpoint_is_passed_over(first: Path, capsys: pytest.Capture
     ("options", "told"),
     [
         (["--resume", "nowhere"], "--resume: expected the folder of a run"),
-        (["--resume", "last", "--model.generator.blocks=2"], "expected the networks of the run, got others"),
+        (["--resume", "last", "--model.generator.depth=2"], "expected the networks of the run, got others"),
         (["--resume", "last", "--model.lrr=1"], "did you mean --model.lr?"),
         (["--resume", "last", "--data.size=[30,30]", "--model.steps=9"], "multiples of"),
     ],

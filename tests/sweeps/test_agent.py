@@ -44,8 +44,8 @@ from lightning import Callback
 
 class Witness(Callback):
     def on_train_start(self, trainer, pl_module):
-        blocks = len(pl_module.to_style.blocks)
-        seen = [pl_module.rates[0], list(pl_module.betas), blocks, pl_module.style_clip_critic is None, pl_module.seed]
+        depth = len(pl_module.to_style.deep)
+        seen = [pl_module.rates[0], list(pl_module.betas), depth, pl_module.style_clip_critic is None, pl_module.seed]
         with open(f"rank-{trainer.global_rank}.json", "w") as file:
             json.dump(seen, file)
 """
@@ -137,7 +137,7 @@ def test_values_of_every_kind_reach_every_rank(tmp_path: Path, run_sweep: Callab
         "model.lr": 1e-05,
         "model.betas": [0.0, 0.9],
         "model.temporal_critic": None,
-        "model.generator.blocks": 1,
+        "model.generator.depth": 1,
         "model.image_critic": {"class_path": "PatchGAN", "init_args": {"channels": 4, "layers": 1, "norm": "none"}},
         "trainer.deterministic": True,
         "data.flip": 0,
@@ -154,7 +154,7 @@ def test_values_of_every_kind_reach_every_rank(tmp_path: Path, run_sweep: Callab
     found = yaml.safe_load((folder / "config.yaml").read_text())
     model = found["model"]["init_args"]
     assert (model["lr"], model["betas"], model["temporal_critic"]) == (1e-05, [0.0, 0.9], None)
-    assert model["generator"]["init_args"]["blocks"] == 1
+    assert model["generator"]["init_args"]["depth"] == 1
     assert model["image_critic"]["init_args"] == values["model.image_critic"]["init_args"]  # type: ignore[index]
     assert (found["trainer"]["deterministic"], found["data"]["init_args"]["flip"], found["seed_everything"]) == (True, 0, 7)
     first, second = (json.loads((tmp_path / f"rank-{rank}.json").read_text()) for rank in range(2))

@@ -149,4 +149,4 @@ def test_every_objective_of_the_adversarial_grid_goes_with_every_penalty(tmp_pat
     trials = [trial for trial in grid("adversarial") if (trial["model.n_critic"], trial["model.critic_lr"]) == (1, 1e-3)]
     assert len(trials) == 9
     for values in trials:
-        command_line(Built, [*words(file_of("adversarial"), values, tmp_path), "--model.generator.blocks=1"])
+        command_line(Built, [*words(file_of("adversarial"), values, tmp_path), "--model.generator.depth=1"])
