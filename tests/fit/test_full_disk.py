@@ -59,7 +59,7 @@ def disk(tmp_path: Path) -> Path:
 def test_a_full_disk_while_saving_leaves_the_checkpoint_before(disk: Path) -> None:
     command = [sys.executable, "-c", RUN, "--model.steps=9", "--checkpoints.every=1", "--checkpoints.keep=9", *SMALL]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    whole = [*ON_A_SMALL_DISK, "60m", disk, *command]
+    whole = [*ON_A_SMALL_DISK, "30m", disk, *command]
     done = subprocess.run(whole, capture_output=True, text=True, check=False, timeout=200, env=environment)
     assert done.stdout, done.stderr
     code, said, path, passed_over, last, names = json.loads(done.stdout.splitlines()[-1])
