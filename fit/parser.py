@@ -5,7 +5,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, ClassVar, NoReturn
@@ -64,8 +64,8 @@ def options_of(kind: type) -> set[str]:
 def classes_start_anew() -> Iterator[None]:
     """While parsing, a class named anew has its own defaults.
 
-    jsonargparse keeps those of the class it replaces wherever they fit: "--model.generator ResNetGenerator" would silently get
-    the width and depth of the default generator. There is no setting for it.
+    jsonargparse keeps those of the class it replaces wherever they fit: "--model Realtime" would silently get the learning rate
+    of CycleGAN. There is no setting for it.
     """
     name = "discard_init_args_on_class_path_change"
     kept = getattr(_typehints, name)
@@ -82,6 +82,23 @@ def classes_start_anew() -> Iterator[None]:
         setattr(_typehints, name, kept)
 
 
+def gathered(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the options of a class, where a file has them beside its name as sweeps do, into the class.
+
+    ``{"a.b": "Name", "a.b.c": 1}``, in whatever order, to ``{"a.b": {"class_path": "Name", "init_args": {"c": 1}}}``. jsonargparse
+    takes one after the other: options before the name are lost, and those after it it looks for in the class before.
+    """
+    left = dict(config)
+    for key in sorted(config, key=len, reverse=True):  # a class within another first
+        own = {name: left[name] for name in left if name.startswith(f"{key}.")}
+        if not own or not isinstance(left[key], str):
+            continue
+        left = {name: value for name, value in left.items() if name not in own}
+        names = (name.removeprefix(f"{key}.").removeprefix("init_args.") for name in own)
+        left[key] = {"class_path": left[key], "init_args": dict(zip(names, own.values(), strict=True))}
+    return left
+
+
 class Parser(LightningArgumentParser):
     """Names what is wrong as the person typed it."""
 
@@ -92,6 +109,10 @@ class Parser(LightningArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         import_modules(*OWN_PACKAGES)
+
+    def _apply_actions(self, cfg: Any, *args: Any, **kwargs: Any) -> Any:
+        """As its parent, of what a file says after it was ``gathered``."""
+        return super()._apply_actions(gathered(cfg) if isinstance(cfg, dict) else cfg, *args, **kwargs)
 
     def format_help(self, *args: Any) -> str:
         """As its parent, without the list of every logger and callback of Lightning."""

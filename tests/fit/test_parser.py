@@ -1,3 +1,5 @@
+import inspect
+import json
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,8 @@ import yaml
 
 from fit.cli import main
 from fit.parser import concrete
+from lightning_modules.cyclegan import CycleGAN
+from lightning_modules.realtime import Realtime
 
 
 def printed(args: list[str], capsys: pytest.CaptureFixture[str]) -> Any:
@@ -18,11 +22,39 @@ def printed(args: list[str], capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def test_a_class_named_anew_has_its_own_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    # Those of CycleGAN's nine-block generator, not of the default generator it replaces, which takes the same options.
+    # Those of CycleGAN's nine-block generator, not of the one it replaces.
     for args in (["--model.generator", "ResNetGenerator"], ["--model", "CycleGAN", "--model.generator=ResNetGenerator"]):
         generator = printed(args, capsys)["model"]["init_args"]["generator"]
         assert generator["class_path"] == "lightning_modules.generators.resnet.ResNetGenerator"
         assert generator["init_args"] == {"channels": 64, "blocks": 9, "upsample": "transposed", "checkpointing": False}
+
+
+def test_a_method_named_anew_has_its_own_defaults_of_the_options_that_both_have(capsys: pytest.CaptureFixture[str]) -> None:
+    known = {name: p.default for name, p in inspect.signature(Realtime.__init__).parameters.items()}
+    model = printed(["--model", "Realtime"], capsys)["model"]["init_args"]
+    assert model["lr"] == known["lr"] != inspect.signature(CycleGAN.__init__).parameters["lr"].default
+    assert model["steps"] == known["steps"] != inspect.signature(CycleGAN.__init__).parameters["steps"].default
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"model": "Realtime", "model.generator": "ResNetGenerator", "model.generator.upsample": "resize", "model.output_weight": 0.5},
+        {"model.output_weight": 0.5, "model.generator.init_args.upsample": "resize", "model.generator": "ResNetGenerator"}
+        | {"model": "Realtime"},
+    ],
+    ids=["name first", "name last"],
+)
+def test_a_file_may_have_a_classs_options_beside_its_name(
+    said: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As sweeps write them. Neither option is one of the default class.
+    (tmp_path / "args.json").write_text(json.dumps(said))
+    model = printed(["--config", str(tmp_path / "args.json"), "--model.generator.blocks=2"], capsys)["model"]
+    assert model["class_path"] == "lightning_modules.realtime.Realtime"
+    assert model["init_args"]["output_weight"] == 0.5
+    expected = {"channels": 64, "blocks": 2, "upsample": "resize", "checkpointing": False}
+    assert model["init_args"]["generator"]["init_args"] == expected
 
 
 def test_layers_add_up_and_the_last_word_wins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

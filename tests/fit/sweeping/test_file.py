@@ -109,7 +109,8 @@ def test_options_of_fit_are_known_by_name_and_value_at_both_ends(tmp_path: Path)
 
 def test_options_of_a_class_that_the_file_chooses_are_known(tmp_path: Path) -> None:
     good = {
-        "model.generator": {"values": [{"class_path": "ResNetGenerator", "init_args": {"blocks": count}} for count in (2, 6)]},
+        "model.generator": {"value": "ResNetGenerator"},
+        "model.generator.blocks": {"values": [2, 6]},
         "model.lr": {"distribution": "log_uniform_values", "min": 0.001, "max": 0.01},
         "trainer.max_time": {"values": ["00:01:00:00", None]},
         "trainer.devices": {"value": 2},
