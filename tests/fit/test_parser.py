@@ -39,7 +39,12 @@ def test_a_method_named_anew_has_its_own_defaults_of_the_options_that_both_have(
 @pytest.mark.parametrize(
     "said",
     [
-        {"model": "Realtime", "model.generator": "ResNetGenerator", "model.generator.upsample": "resize", "model.output_weight": 0.5},
+        {
+            "model": "Realtime",
+            "model.generator": "ResNetGenerator",
+            "model.generator.upsample": "resize",
+            "model.output_weight": 0.5,
+        },
         {"model.output_weight": 0.5, "model.generator.init_args.upsample": "resize", "model.generator": "ResNetGenerator"}
         | {"model": "Realtime"},
     ],
