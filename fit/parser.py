@@ -86,8 +86,8 @@ def gathered(config: Mapping[str, Any]) -> dict[str, Any]:
     """Put the options of a class, where a file has them beside its name as sweeps do, into the class.
 
     ``{"a.b": "Name", "a.b.c": 1}``, in whatever order, to ``{"a.b": {"class_path": "Name", "init_args": {"c": 1}}}``.
-    jsonargparse takes one after the other: options before the name get lost, and those after it are looked for in the class that
-    the name replaces.
+    jsonargparse takes one after the other: options before the name get lost, and those after it are looked for in the class
+    that the name replaces.
     """
     left = dict(config)
     for key in sorted(config, key=len, reverse=True):  # a class within another first
