@@ -22,6 +22,9 @@ SWSCALE_FLAGS = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolati
 SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 BT709, UNSAID, BT601 = 1, 2, 5
 LIMITED, FULL = 1, 2
+# Shares of red and of blue in luma, by the number swscale uses.
+SHARES = {1: (0.2126, 0.0722), 4: (0.3, 0.11), 5: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
+PLANES = ("yuv420p", "yuvj420p")  # luma, then colours at half size; 8 bits
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,15 @@ class Colour:
         """The tags to store a picture with that came in ``pixel_format``: those it has, unless it came as RGB."""
         return Colour(BT709, LIMITED, self.primaries, self.transfer) if _is_rgb(VideoFormat(pixel_format)) else self
 
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Shares of red and of blue in luma."""
+        return SHARES[SWSCALE_MATRIX.get(self.matrix, BT601)]
+
+    def means_as(self, other: "Colour") -> bool:
+        """Whether the same bytes mean the same RGB."""
+        return self.shares == other.shares and (self.range == FULL) == (other.range == FULL)
+
 
 class RgbConverter:
     """Converts pictures as they are stored to ``(H, W, 3)`` in [0, 255]; transparency is dropped. For one thread at a time.
@@ -114,9 +126,19 @@ def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoR
         dst_color_range=ColorRange.JPEG if colour.range == FULL else ColorRange.MPEG,
         interpolation=Interpolation.BICUBIC,  # exact rounding would change next to nothing here, in twice the time
     )
+    return tagged(picture, colour)
+
+
+def tagged(picture: Picture, colour: Colour) -> Picture:
+    """The picture, with these tags."""
     picture.colorspace, picture.color_range = colour.matrix, colour.range
     picture.color_primaries, picture.color_trc = colour.primaries, colour.transfer
     return picture
+
+
+def in_planes_of(pixel_format: str, own: Colour, colour: Colour) -> bool:
+    """Whether pictures of this format and these tags are stored as 8-bit 4:2:0 with ``colour`` is."""
+    return pixel_format in PLANES and own.means_as(colour)
 
 
 def _in_rows(rgb: Pixels) -> Pixels:

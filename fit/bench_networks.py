@@ -7,7 +7,7 @@ import torch
 from fit.bench_transformer import TransformerNet
 from fit.evaluation.cost import multiply_adds, now, parameters, speed
 from fit.evaluation.one_frame import Size
-from fit.stream import Paint, at_any_size
+from fit.stream import AnySize, Paint
 from lightning_modules.base import StyleMethod
 
 SIDE, TIMES = 2048, 5  # of the squares multiplied for the machine's peak, and how often
@@ -17,8 +17,8 @@ def networks(method: StyleMethod, size: Size, seconds: float, device: str) -> No
     """Print speed and cost of both, and how much of what the machine can compute they use."""
     usual, own = TransformerNet().to(device).eval(), method.stylizer()
     rows: list[tuple[str, Paint, int]] = [
-        (type(own).__name__, at_any_size(method.stylize, method.size_multiple, method.min_size), parameters(own)),
-        ("TransformerNet, the usual one", at_any_size(usual, 4, 8), parameters(usual)),
+        (type(own).__name__, AnySize(method.stylize, method.size_multiple, method.min_size), parameters(own)),
+        ("TransformerNet, the usual one", AnySize(usual, 4, 8), parameters(usual)),
     ]
     peak, half = (matrix_peak(kind, device) for kind in (torch.float32, torch.bfloat16))
     print(f"matrix product, {SIDE} square: {peak / 1e9:.1f} GMAC/s in float32, {half / 1e9:.1f} in bfloat16")

@@ -22,8 +22,9 @@ from datamodules.frames import open_video
 from fit.bench_networks import networks
 from fit.evaluation.one_frame import random_frame
 from fit.hardware import place, usable
+from fit.planes import in_planes
 from fit.render import check, painters, render
-from fit.stream import Paint, at_any_size, load_whole, repaint
+from fit.stream import Paint, load_whole, repaint, whole
 from fit.timeline import Event, Frame, play
 from fit.video import VideoWriter
 from lightning_modules.realtime import Realtime
@@ -51,7 +52,7 @@ def stylize(given: argparse.Namespace) -> None:
     print(f"Repainting {given.frames} frames of {width}x{height}, mp4 to mp4, H.264; {what}; {place(torch.device(device))}")
     with TemporaryDirectory() as folder:
         source = film(Path(folder, "in.mp4"), given.size, given.frames)
-        pipeline(source, at_any_size(method.stylize, method.size_multiple, method.min_size), given, device)
+        pipeline(source, whole(method), given, device)
     networks(method, given.size, given.seconds, device)
 
 
@@ -76,28 +77,33 @@ def pipeline(source: Path, paint: Paint, given: argparse.Namespace, device: str)
 
 def stages(source: Path, paint: Paint, given: argparse.Namespace, device: str) -> dict[str, Stage]:
     """Each stage as ``fit.stylize`` runs it, alone."""
-    with open_video(source) as reader:
-        frames = [event for event in islice(play([reader], reader.info), KEPT) if isinstance(event, Frame)]
+    out = source.with_name("out.mp4")
+    with open_video(source) as reader, VideoWriter(out, [reader]) as writer:
+        planes = in_planes(paint, [reader.info], writer.target, writer.pixel_format)
+        writer.write(next(play([reader], reader.info)))  # it insists on something
     workers, threads = painters(device)
 
-    def decode() -> None:
+    def played() -> Iterator[Event]:
         with open_video(source) as reader:
-            exhaust(play([reader], reader.info))
+            yield from play([reader], reader.info, planes=planes is not None)
+
+    frames = [event for event in islice(played(), KEPT) if isinstance(event, Frame)]
 
     def encode() -> None:
-        with open_video(source) as reader, VideoWriter(source.with_name("out.mp4"), [reader]) as writer:
+        with open_video(source) as reader, VideoWriter(out, [reader]) as writer:
             for event in again(frames, given.frames):
                 writer.write(event)
 
     def network() -> None:
-        exhaust(repaint(again(frames, given.frames), paint, given.batch, device, workers, threads))
+        exhaust(repaint(again(frames, given.frames), planes or paint, given.batch, device, workers, threads))
 
-    exhaust(repaint(again(frames, 2 * given.batch), paint, given.batch, device))  # warms up
+    exhaust(repaint(again(frames, 2 * given.batch), planes or paint, given.batch, device))  # warms up
+    form = "planes" if planes else "RGB"
     return {
         "check (decode)": measured(lambda: check([source]), given.frames),
-        "decode, to RGB": measured(decode, given.frames),
+        f"decode, to {form}": measured(lambda: exhaust(played()), given.frames),
         f"network, {workers} at once": measured(network, given.frames),
-        "encode, from RGB": measured(encode, given.frames),
+        f"encode, from {form}": measured(encode, given.frames),
     }
 
 
@@ -123,7 +129,7 @@ def measured(work: Callable[[], object], frames: int) -> Stage:
 def again(frames: list[Frame], count: int) -> Iterator[Frame]:
     """The frames, and from the first anew, as one film of ``count``."""
     for number, frame in enumerate(islice(cycle(frames), count)):
-        yield Frame(number / RATE, 1 / RATE, frame.rgb)
+        yield Frame(number / RATE, 1 / RATE, frame.pixels)
 
 
 def exhaust(events: Iterable[Event]) -> None:

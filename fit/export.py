@@ -24,7 +24,7 @@ from fit.onnx_file import Description, Precision, is_onnx, package, write_model
 from fit.onnx_graph import to_onnx
 from fit.onnx_run import OnnxNetwork
 from fit.quantise import calibration_frames, quantised
-from fit.stream import at_any_size, load_whole
+from fit.stream import AnySize, load_whole
 from lightning_modules.base import StyleMethod
 from lightning_modules.sidecar import part
 
@@ -116,8 +116,8 @@ def export(
         model = quantised(model, calibration_frames(calibrate))
     with renamed(output) as temporary:
         write_model(model, describe(checkpoint, method, precision), temporary)
-        paint = at_any_size(OnnxNetwork(temporary), network.size_multiple, network.min_size)
-        found = difference(at_any_size(network, network.size_multiple, network.min_size), paint, check_batches())
+        paint = AnySize(OnnxNetwork(temporary), network.size_multiple, network.min_size)
+        found = difference(AnySize(network, network.size_multiple, network.min_size), paint, check_batches())
         refuse_unlike(found, precision)
     return found
 

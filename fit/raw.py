@@ -9,8 +9,7 @@ from typing import Self
 import numpy as np
 
 from datamodules.frames import VideoReader
-from fit.timeline import Event, Frame
-from fit.video import with_bars
+from fit.timeline import Event, Frame, with_bars
 
 
 class RawWriter:
@@ -25,7 +24,7 @@ class RawWriter:
         OSError: on writing, naming standard output, when it is a file on a full disk or the like.
     """
 
-    path = "standard output"
+    path, pixel_format = "standard output", "rgb24"
 
     def __init__(self, readers: Sequence[VideoReader], descriptor: int = 1) -> None:
         self.target, self.descriptor = readers[0].info, descriptor
@@ -42,7 +41,7 @@ class RawWriter:
         """Write a frame; sound has no place."""
         if not isinstance(event, Frame):
             return
-        left = np.ascontiguousarray(with_bars(event.rgb, (self.target.height, self.target.width))).data.cast("B")
+        left = np.ascontiguousarray(with_bars(event.pixels, (self.target.height, self.target.width))).data.cast("B")
         try:
             while left:
                 left = left[os.write(self.descriptor, left) :]

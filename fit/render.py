@@ -17,6 +17,7 @@ from fit.interruption import once
 from fit.live import LiveReader, Place, RawFormat
 from fit.pace import Pace
 from fit.pipeline import ahead
+from fit.planes import in_planes
 from fit.raw import RawWriter
 from fit.stream import Paint, repaint
 from fit.timeline import WHOLE, Cut, Event, Frame, fitted_size, look_through, play
@@ -87,7 +88,8 @@ def render(
     Args:
         places: of the inputs, in order.
         output: the file to write, whose extension chooses the format; or "-" for raw frames to standard output.
-        paint: repaints ``(N, 3, H, W)`` in [-1, 1].
+        paint: repaints ``(N, 3, H, W)`` in [-1, 1]; where it is ``AnySize`` of a real-time network, frames that are stored as
+            4:2:0 on both sides stay so.
         cut: first second to keep, and the first not to keep or None.
         frames: how many there will be, for the progress bar; None when unknown.
         crf: quality of the video encoder; None is the usual one.
@@ -108,8 +110,9 @@ def render(
     patient = nullcontext() if all(isinstance(place, Path) for place in places) else once()
     with patient, opened(places, raw) as readers, writer_to(output, readers, crf, latency) as writer:
         live = [reader for reader in readers if isinstance(reader, LiveReader)]
-        events = play(readers, writer.target, cut)
-        with painting(events, paint, 1 if latency else batch, device, latency, live) as painted:
+        planes = in_planes(paint, [reader.info for reader in readers], writer.target, writer.pixel_format)
+        events = play(readers, writer.target, cut, planes=planes is not None)
+        with painting(events, planes or paint, 1 if latency else batch, device, latency, live) as painted:
             by_hand = write(with_bar(painted, "painting", frames), writer, readers, pace, bool(live))
     speed = writer.frames / max(time.monotonic() - began, 1e-9)
     count = f"{writer.frames} frame{'s' * (writer.frames != 1)}"

@@ -17,9 +17,10 @@ from fit.timeline import Event, Frame
 from lightning_modules.base import StyleMethod
 from lightning_modules.checkpoint_file import CheckpointError
 from lightning_modules.checkpoint_folder import newest_good
+from lightning_modules.generators.base import Generator as Network
 from lightning_modules.loading import load_method
 
-# Repaints (N, 3, H, W) in [-1, 1], any H and W.
+# Repaints (N, 3, H, W) in [-1, 1], any H and W; or bytes of planes, see ``Frame``.
 Paint = Callable[[Tensor], Tensor]
 MOST_SOUND = 64  # packets that wait with the frames of a group
 
@@ -38,9 +39,13 @@ def load_paint(checkpoint: Path, device: str = "cpu", threads: int | None = None
     """
     if is_onnx(checkpoint):
         network = OnnxNetwork(checkpoint, device, threads)
-        return at_any_size(network, network.description.size_multiple, network.description.min_size)
-    method = load_whole(checkpoint, device)
-    return at_any_size(method.stylize, method.size_multiple, method.min_size)
+        return AnySize(network, network.description.size_multiple, network.description.min_size)
+    return whole(load_whole(checkpoint, device))
+
+
+def whole(method: StyleMethod) -> "AnySize":
+    """What paints with a method's averaged generator."""
+    return AnySize(method.stylize, method.size_multiple, method.min_size, method.stylizer())
 
 
 def load_whole(checkpoint: Path, device: str = "cpu") -> StyleMethod:
@@ -63,26 +68,32 @@ def instead_of(checkpoint: Path) -> str:
     return ""
 
 
-def at_any_size(paint: Paint, size_multiple: int, min_size: int) -> Paint:
+class AnySize:
     """Let a network that takes certain sizes take all: mirror the frame onwards at its right and bottom, cut that off after.
 
     Args:
         paint: repaints frames whose sides are multiples of ``size_multiple`` and at least ``min_size``.
         size_multiple: of both sides.
         min_size: of both sides.
+        network: the generator that ``paint`` is, if it is one, for those who know a shorter way with it.
     """
 
-    def grown(side: int) -> int:
-        return -(-max(side, min_size) // size_multiple) * size_multiple
+    def __init__(self, paint: Paint, size_multiple: int, min_size: int, network: Network | None = None) -> None:
+        self.paint, self.size_multiple, self.min_size, self.network = paint, size_multiple, min_size, network
 
-    def paint_any(frames: Tensor) -> Tensor:
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Repaint ``(N, 3, H, W)`` in [-1, 1]."""
         height, width = frames.shape[-2:]
-        if (grown(height), grown(width)) == (height, width):
-            return paint(frames)
-        rows, columns = mirrored(height, grown(height)).to(frames.device), mirrored(width, grown(width)).to(frames.device)
-        return paint(frames[..., rows[:, None], columns])[..., :height, :width]
+        return self.paint(continued(frames, self.size_multiple, self.min_size))[..., :height, :width]
 
-    return paint_any
+
+def continued(frames: Tensor, multiple: int, least: int) -> Tensor:
+    """Frames ``(..., H, W)`` mirrored onwards until both sides are multiples of ``multiple`` and at least ``least``."""
+    (height, width), grown = frames.shape[-2:], [-(-max(side, least) // multiple) * multiple for side in frames.shape[-2:]]
+    if grown == [height, width]:
+        return frames
+    rows, columns = (mirrored(*sides).to(frames.device) for sides in zip((height, width), grown, strict=True))
+    return frames[..., rows[:, None], columns]
 
 
 def mirrored(length: int, size: int) -> Tensor:
@@ -133,7 +144,7 @@ def in_groups(events: Iterable[Event], batch: int) -> Iterator[list[Event]]:
     frames: list[Frame] = []
     for event in events:
         if isinstance(event, Frame):
-            if frames and frames[0].rgb.shape != event.rgb.shape:
+            if frames and frames[0].pixels.shape != event.pixels.shape:
                 yield group
                 group, frames = [], []
             frames.append(event)
@@ -146,13 +157,15 @@ def in_groups(events: Iterable[Event], batch: int) -> Iterator[list[Event]]:
 
 
 def _painted(group: list[Event], paint: Paint, device: str) -> list[Event]:
-    """The events with their frames, all of one size, repainted."""
-    frames = [event for event in group if isinstance(event, Frame)]
+    """The events with their frames, all of one size and form, repainted."""
+    frames = [event.pixels for event in group if isinstance(event, Frame)]
     if not frames:
         return group
     with torch.inference_mode():
-        pixels = iter(to_pixels(paint(to_numbers([frame.rgb for frame in frames], device))))
-    return [replace(event, rgb=next(pixels)) if isinstance(event, Frame) else event for event in group]
+        given = to_device(frames, device)
+        painted = paint(given) if given.dim() == 3 else to_bytes(paint(to_numbers(given)))
+        pixels = iter(from_device(painted))
+    return [replace(event, pixels=next(pixels)) if isinstance(event, Frame) else event for event in group]
 
 
 def prepare(device: str, threads: int) -> None:
@@ -163,21 +176,30 @@ def prepare(device: str, threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def to_numbers(frames: Sequence[Pixels], device: str = "cpu") -> Tensor:
-    """Frames ``(H, W, 3)`` in [0, 255] to ``(N, 3, H, W)`` in [-1, 1], channels-last as they lie."""
+def to_device(frames: Sequence[Pixels], device: str = "cpu") -> Tensor:
+    """Frames of one shape, as one tensor of bytes."""
     pixels = torch.from_numpy(frames[0][None] if len(frames) == 1 else np.stack(frames))
     if torch.device(device).type == "cuda":
         pixels = pixels.pin_memory().to(device, non_blocking=True)
+    return pixels
+
+
+def from_device(painted: Tensor) -> Pixels:
+    """The reverse."""
+    if painted.is_cuda:
+        arrived = torch.empty(painted.shape, dtype=torch.uint8, pin_memory=True).copy_(painted, non_blocking=True)
+        torch.cuda.current_stream(painted.device).synchronize()
+        painted = arrived
+    pixels: Pixels = painted.cpu().numpy()
+    return pixels
+
+
+def to_numbers(pixels: Tensor) -> Tensor:
+    """Bytes ``(N, H, W, 3)`` to ``(N, 3, H, W)`` in [-1, 1], channels-last as they lie."""
     return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def to_pixels(frames: Tensor) -> Pixels:
-    """``(N, 3, H, W)`` in [-1, 1] to ``(N, H, W, 3)`` in [0, 255], rounded to the nearest."""
+def to_bytes(frames: Tensor) -> Tensor:
+    """``(N, 3, H, W)`` in [-1, 1] to bytes ``(N, H, W, 3)``, rounded to the nearest."""
     # Whole numbers by cutting off after adding a half: a pass over the frames less than rounding.
-    rounded = frames.float().mul(127.5).add_(128).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-    if rounded.is_cuda:
-        arrived = torch.empty(rounded.shape, dtype=torch.uint8, pin_memory=True).copy_(rounded, non_blocking=True)
-        torch.cuda.current_stream(rounded.device).synchronize()
-        rounded = arrived
-    pixels: Pixels = rounded.cpu().numpy()
-    return pixels
+    return frames.float().mul(127.5).add_(128).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fit.stream import Paint, at_any_size, load_whole
+from fit.stream import AnySize, Paint, load_whole
 from lightning_modules.generators.base import Generator
 
 
@@ -34,7 +34,7 @@ def load_tiled(checkpoint: Path, device: str, tile: int) -> Paint:
             f"--tile: {type(network).__name__} cannot paint in tiles, since each of its pixels depends on the whole frame "
             "(it normalises by means over all of it); leave --tile out"
         )
-    return at_any_size(tiled(network, tile, network.reach), network.size_multiple, network.min_size)
+    return AnySize(tiled(network, tile, network.reach), network.size_multiple, network.min_size)
 
 
 def tiled(network: Generator, tile: int, reach: int) -> Paint:

@@ -7,15 +7,16 @@ before has ended, picture and sound. Frames of another size are resized to fit i
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from av.audio.stream import AudioStream
 from av.packet import Packet
+from av.video.reformatter import VideoReformatter
 from PIL import Image
 
 from datamodules.frames import VideoFrame, VideoInfo, VideoReader
-from datamodules.pictures import Pixels
+from datamodules.pictures import Colour, Orientation, Pixels, in_planes_of, to_picture
 
 # Once the picture is this far past the end of a cut, sound that has not got there will not come: files interleave closer.
 SOUND_LAGS = Fraction(10)
@@ -25,11 +26,15 @@ WHOLE: Cut = (Fraction(0), None)
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame: ``time`` and ``duration`` in seconds, ``rgb`` ``(H, W, 3)`` in [0, 255], upright."""
+    """One frame, upright: ``time`` and ``duration`` in seconds, ``pixels`` in [0, 255].
+
+    Pixels are RGB ``(H, W, 3)``, or planes ``(3 H / 2, W)`` as 4:2:0 video stores them (I420): luma, then the blue and the red
+    difference at half size.
+    """
 
     time: Fraction
     duration: Fraction
-    rgb: Pixels
+    pixels: Pixels
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Sound:
 Event: TypeAlias = Frame | Sound
 
 
-def play(readers: Sequence[VideoReader], target: VideoInfo, cut: Cut = WHOLE) -> Iterator[Event]:
+def play(readers: Sequence[VideoReader], target: VideoInfo, cut: Cut = WHOLE, planes: bool = False) -> Iterator[Event]:
     """Frames and sound of all files in order, cut to ``start <= time < end``; ``start`` becomes 0.
 
     Frames are cut exactly; sound in whole packets, those that begin within the cut.
@@ -53,10 +58,12 @@ def play(readers: Sequence[VideoReader], target: VideoInfo, cut: Cut = WHOLE) ->
         readers: the files; each is read once.
         target: inside whose picture all frames are fitted.
         cut: start and end in seconds from the beginning of the first file; None is the end of the last.
+        planes: give frames as planes, in the colours of ``target``, whose size must be even.
     """
     for reader, event, shift in _on_one_clock(readers, cut):
         if isinstance(event, VideoFrame):
-            yield Frame(event.time + shift, event.duration, fit_inside(event.rgb, reader.info, target))
+            pixels = to_planes(event, reader.info, target) if planes else fit_inside(event.rgb, reader.info, target)
+            yield Frame(event.time + shift, event.duration, pixels)
         else:
             yield Sound([stream.index for stream in reader.audio].index(event.stream.index), event, shift)
 
@@ -112,3 +119,24 @@ def fit_inside(rgb: Pixels, own: VideoInfo, target: VideoInfo) -> Pixels:
     if rgb.shape[:2] == (height, width):
         return rgb
     return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def with_bars(rgb: Pixels, size: tuple[int, int]) -> Pixels:
+    """Put a frame ``(H, W, 3)`` that is smaller than ``size`` (height, width) in its middle, on black."""
+    height, width = size
+    if rgb.shape[:2] == size:
+        return rgb
+    canvas = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - rgb.shape[0]) // 2, (width - rgb.shape[1]) // 2
+    canvas[top : top + rgb.shape[0], left : left + rgb.shape[1]] = rgb
+    return canvas
+
+
+def to_planes(frame: VideoFrame, own: VideoInfo, target: VideoInfo) -> Pixels:
+    """A frame of the video ``own`` as planes: as it is stored, where that is so, else by way of RGB."""
+    picture, size = frame.picture, (frame.picture.height, frame.picture.width)
+    fits = frame.stored == Orientation() and size == fitted_size(size, own, target) == (target.height, target.width)
+    if fits and in_planes_of(picture.format.name, Colour.of(picture), target.colour):
+        return cast(Pixels, picture.to_ndarray())
+    rgb = with_bars(fit_inside(frame.rgb, own, target), (target.height, target.width))
+    return cast(Pixels, to_picture(rgb, "yuv420p", target.colour, VideoReformatter()).to_ndarray())

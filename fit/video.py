@@ -23,9 +23,9 @@ from PIL import Image
 
 from datamodules.errors import DataError
 from datamodules.frames import VideoInfo, VideoReader
-from datamodules.pictures import LIMITED, UNSAID, Colour, Pixels, storable_format, to_picture
+from datamodules.pictures import LIMITED, UNSAID, Colour, Pixels, storable_format, tagged, to_picture
 from fit.audio import MUXER_OPTIONS, plan_tracks
-from fit.timeline import Event, Frame
+from fit.timeline import Event, Frame, with_bars
 
 # AV_CODEC_FLAG_FRAME_DURATION: frames tell the encoder how long they last. PyAV has no name for it.
 FRAMES_HAVE_DURATIONS = 1 << 8
@@ -112,6 +112,7 @@ class VideoWriter:
         target: what is written: size, pixel aspect, colour tags.
         frames: written so far.
         seconds: how long they last.
+        pixel_format: in which they are stored. Frames may come as planes where it is yuv420p.
         sound: for each sound stream, what is done with it.
 
     Raises:
@@ -187,7 +188,8 @@ class VideoWriter:
             options["x264-params"] = "videoformat=component"
         stream = cast(VideoStream, self._output.add_stream(container.video, rate=info.rate or Fraction(25), options=options))
         stream.width, stream.height = info.width, info.height
-        stream.pix_fmt = "pal8" if self._gif else storable_format(info.pixel_format, info.width, info.height)
+        self.pixel_format = "pal8" if self._gif else storable_format(info.pixel_format, info.width, info.height)
+        stream.pix_fmt = self.pixel_format
         context = stream.codec_context
         context.time_base, context.sample_aspect_ratio = self._clock, info.pixel_aspect
         context.flags |= FRAMES_HAVE_DURATIONS
@@ -199,11 +201,7 @@ class VideoWriter:
         return stream
 
     def _picture(self, frame: Frame) -> Picture:
-        rgb = with_bars(frame.rgb, (self.target.height, self.target.width))
-        if self._gif:
-            picture = _paletted(Image.fromarray(rgb).quantize(256))
-        else:
-            picture = to_picture(rgb, cast(str, self._stream.pix_fmt), self._colour, self._converter)
+        picture = self._stored(frame.pixels)
         ticks = round(frame.time / self._clock)
         if self._ticks is not None and ticks <= self._ticks:
             expected = f"frames at least {float(self._clock):.4g} s apart, as {self.path.suffix} counts time"
@@ -213,16 +211,13 @@ class VideoWriter:
         picture.duration = max(1, round((frame.time + frame.duration) / self._clock) - ticks)
         return picture
 
-
-def with_bars(rgb: Pixels, size: tuple[int, int]) -> Pixels:
-    """Put a frame ``(H, W, 3)`` that is smaller than ``size`` (height, width) in its middle, on black."""
-    height, width = size
-    if rgb.shape[:2] == size:
-        return rgb
-    canvas = np.zeros((height, width, 3), np.uint8)
-    top, left = (height - rgb.shape[0]) // 2, (width - rgb.shape[1]) // 2
-    canvas[top : top + rgb.shape[0], left : left + rgb.shape[1]] = rgb
-    return canvas
+    def _stored(self, pixels: Pixels) -> Picture:
+        if pixels.ndim == 2:
+            return tagged(Picture.from_ndarray(pixels, "yuv420p"), self._colour)
+        rgb = with_bars(pixels, (self.target.height, self.target.width))
+        if self._gif:
+            return _paletted(Image.fromarray(rgb).quantize(256))
+        return to_picture(rgb, self.pixel_format, self._colour, self._converter)
 
 
 def _paletted(image: Image.Image) -> Picture:

@@ -13,7 +13,7 @@ from fit.evaluation.card import Fact
 from fit.evaluation.memory import peak_memory
 from fit.evaluation.one_frame import Size, paint_frame, random_frame
 from fit.hardware import place
-from fit.stream import Paint, at_any_size
+from fit.stream import AnySize, Paint
 from lightning_modules.base import StyleMethod
 
 SIZES: tuple[Size, ...] = ((256, 448), (720, 1280))
@@ -87,7 +87,7 @@ def measure(
     learned, paint = None, painter
     if isinstance(painter, StyleMethod):
         learned = parameters(painter.stylizer())
-        paint = at_any_size(painter.stylize, painter.size_multiple, painter.min_size)
+        paint = AnySize(painter.stylize, painter.size_multiple, painter.min_size)
     return [
         Cost(
             size,

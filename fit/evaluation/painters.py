@@ -20,7 +20,7 @@ from fit.evaluation.looks import look_of, restored
 from fit.folder import RUNS
 from fit.onnx_file import is_onnx
 from fit.onnx_run import OnnxNetwork
-from fit.stream import Paint, at_any_size, load_whole
+from fit.stream import AnySize, Paint, load_whole
 from lightning_modules.checkpoint_folder import newest_good
 
 BLUR = 5  # pixels of the box of the blurred control
@@ -133,8 +133,8 @@ def from_checkpoint(path: Path, device: str) -> Painter:
     return Painter(
         run.name if run else path.stem,
         "network",
-        at_any_size(stylizer, stylizer.size_multiple, stylizer.min_size),
-        back and at_any_size(back, back.size_multiple, back.min_size),
+        AnySize(stylizer, stylizer.size_multiple, stylizer.min_size),
+        back and AnySize(back, back.size_multiple, back.min_size),
         stylizer,
         {"checkpoint": str(path), "step": method.generator_step},
         look_of(run) if run else None,
@@ -153,7 +153,7 @@ def from_onnx(path: Path, device: str) -> Painter:
     return Painter(
         f"{about.run or path.stem} ({about.precision} ONNX)",
         "network",
-        at_any_size(network, about.size_multiple, about.min_size),
+        AnySize(network, about.size_multiple, about.min_size),
         facts=facts | {"computed by": network.runtime},
         look=restored(about.style) if about.style else None,
         in_torch=False,

@@ -104,14 +104,17 @@ class RealtimeGenerator(Generator):
 
     def paint_over(self, frames: Tensor, half: Tensor, overview: Tensor) -> Tensor:
         """Paint frames, given their halves and the mean colour of what they are part of."""
-        blocks = fold(half, BLOCK // 2)
+        change = self.change(fold(half, BLOCK // 2), overview)
+        full = unfold(F.conv2d(repeat_edges(change, 1), self.way_up.to(change.dtype)), BLOCK)
+        return full.to(frames.dtype).addcmul_(frames, self.gain).clamp_(-1, 1)
+
+    def change(self, blocks: Tensor, overview: Tensor) -> Tensor:
+        """What painting adds to frames times ``gain``, both at half size in blocks, ``(N, 12, h, w)``; for the way up."""
         fine = F.leaky_relu(self.stem(blocks - EVEN * overview.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
         deep = self.up(self.deep(F.leaky_relu(self.down(fine), SLOPE, inplace=True)))
         fine = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(fine), SLOPE, inplace=True)
         strokes = bounded(F.conv2d(repeat_edges(blocks, 1), self.contrasts.to(blocks.dtype)))
-        paint = bounded(self.head(fine).add_(self.strokes(strokes))) - self.gain * blocks
-        full = unfold(F.conv2d(repeat_edges(paint, 1), self.way_up.to(paint.dtype)), BLOCK)
-        return full.to(frames.dtype).addcmul_(frames, self.gain).clamp_(-1, 1)
+        return bounded(self.head(fine).add_(self.strokes(strokes))) - self.gain * blocks
 
 
 def mean_colour(frames: Tensor) -> Tensor:
@@ -139,20 +142,25 @@ def folded_way_up() -> Tensor:
     On the half-size pixels [1, 2, 1] / 4 along each axis, which removes exactly whatever repeats with their blocks of two, then
     bilinear interpolation.
     """
-    row = torch.tensor([1.0, 2.0, 1.0]) / 4
+    return as_convolution(lambda pixels: doubled(smoothed(pixels)), BLOCK)
 
-    def grow(pixels: Tensor) -> Tensor:
-        smooth = F.conv2d(pixels, (row[:, None] * row).expand(3, 1, 3, 3), padding=1, groups=3)
-        return F.interpolate(smooth, scale_factor=2, mode="bilinear")
 
-    return as_convolution(grow, BLOCK)
+def smoothed(pixels: Tensor) -> Tensor:
+    """[1, 2, 1] / 4 along each axis."""
+    row, colours = torch.tensor([1.0, 2.0, 1.0]) / 4, pixels.shape[1]
+    return F.conv2d(pixels, (row[:, None] * row).expand(colours, 1, 3, 3), padding=1, groups=colours)
+
+
+def doubled(pixels: Tensor) -> Tensor:
+    """Twice the size, by bilinear interpolation."""
+    return F.interpolate(pixels, scale_factor=2, mode="bilinear")
 
 
 def as_convolution(linear: Callable[[Tensor], Tensor], block: int) -> Tensor:
     """A linear map of half-size pixels that sees no further than a block, as a 3x3 convolution of their blocks.
 
     Args:
-        linear: ``(N, 3, h, w)`` to ``(N, 3, H, W)``.
+        linear: ``(N, 3, h, w)`` to ``(N, C, H, W)``.
         block: what its results are folded by.
     """
     side = 3 * BLOCK // 2

@@ -24,7 +24,7 @@ def test_the_command_prints_stages_all_together_and_both_networks(
     assert title.startswith("Repainting 4 frames of 48x32, mp4 to mp4, H.264; RealtimeGenerator, untrained; CPU")
     assert header.split() == ["frames/s", "core-ms", "a", "frame"]
     figures = {name: rest.split() for name, rest in (re.split(r"  +", row, maxsplit=1) for row in rows if "  " in row)}
-    alone = [float(figures[name][1]) for name in ("decode, to RGB", "encode, from RGB")]
+    alone = [float(figures[name][1]) for name in ("decode, to planes", "encode, from planes")]
     assert all(work >= 0 for work in alone)
     assert float(figures["reached of that"][0]) > 0
     said = " ".join(rows)
@@ -58,7 +58,7 @@ def test_the_film_moves_and_again_goes_round(tmp_path: Path) -> None:
     frames = [Frame(0, 0, picture) for picture in pictures[:2]]  # type: ignore[arg-type]
     round_twice = list(again(frames, 5))
     assert [float(30 * frame.time) for frame in round_twice] == [0, 1, 2, 3, 4]
-    assert all(frame.rgb is frames[n % 2].rgb for n, frame in enumerate(round_twice))
+    assert all(frame.pixels is frames[n % 2].pixels for n, frame in enumerate(round_twice))
 
 
 def test_each_stage_takes_every_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

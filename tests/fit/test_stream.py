@@ -8,7 +8,18 @@ import torch
 from torch import Tensor
 
 from fit import stream
-from fit.stream import MOST_SOUND, at_any_size, in_groups, load_paint, mirrored, repaint, to_numbers, to_pixels
+from fit.stream import (
+    MOST_SOUND,
+    AnySize,
+    from_device,
+    in_groups,
+    load_paint,
+    mirrored,
+    repaint,
+    to_bytes,
+    to_device,
+    to_numbers,
+)
 from fit.timeline import Event, Frame, Sound
 
 
@@ -40,7 +51,7 @@ def test_the_network_sees_sizes_it_takes_and_the_caller_those_it_gave(height: in
         return batch.flip(1)
 
     given = torch.rand(2, 3, height, width)
-    painted = at_any_size(paint, 4, 16)(given)
+    painted = AnySize(paint, 4, 16)(given)
     assert torch.equal(painted, given.flip(1))
     assert all(side % 4 == 0 and side >= 16 for side in seen[0][-2:])
     assert all(side - max(16, own) < 4 for side, own in zip(seen[0][-2:], (height, width), strict=True))
@@ -49,7 +60,7 @@ def test_the_network_sees_sizes_it_takes_and_the_caller_those_it_gave(height: in
 def test_a_fitting_frame_reaches_the_network_untouched() -> None:
     given = torch.rand(1, 3, 16, 24)
     reached: list[Tensor] = []
-    at_any_size(lambda batch: reached.append(batch) or batch, 8, 8)(given)  # type: ignore[func-returns-value]
+    AnySize(lambda batch: reached.append(batch) or batch, 8, 8)(given)  # type: ignore[func-returns-value]
     assert torch.equal(reached[0], given)
 
 
@@ -59,13 +70,13 @@ def test_pixels_reach_the_network_in_its_range_and_come_back_exactly() -> None:
     given = [Frame(Fraction(0), Fraction(1), every)]
     (painted,) = repaint(given, lambda batch: reached.append(batch) or batch)  # type: ignore[func-returns-value]
     assert isinstance(painted, Frame)
-    assert np.array_equal(painted.rgb, every)
+    assert np.array_equal(painted.pixels, every)
     assert (reached[0].amin().item(), reached[0].amax().item(), reached[0].dtype) == (-1, 1, torch.float32)
 
 
-def test_to_pixels_clips_and_rounds() -> None:
+def test_to_bytes_clips_and_rounds() -> None:
     values = torch.tensor([-3.0, -1, -1 + 0.4 / 127.5, -1 + 0.6 / 127.5, 1, 3]).reshape(1, 1, 1, 6).expand(1, 3, 1, 6)
-    assert to_pixels(values)[0, 0, :, 0].tolist() == [0, 0, 0, 1, 255, 255]
+    assert to_bytes(values)[0, 0, :, 0].tolist() == [0, 0, 0, 1, 255, 255]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 8])
@@ -75,7 +86,7 @@ def test_batches_do_not_change_what_comes_out(batch: int) -> None:
     assert [frame.time for frame in painted if isinstance(frame, Frame)] == [frame.time for frame in given]
     for before, after in zip(given, painted, strict=True):
         assert isinstance(after, Frame)
-        assert np.array_equal(after.rgb, before.rgb[..., ::-1])
+        assert np.array_equal(after.pixels, before.pixels[..., ::-1])
 
 
 def test_at_most_a_batch_of_frames_is_held_and_sound_passes() -> None:
@@ -100,7 +111,7 @@ def test_frames_of_two_sizes_are_not_put_in_one_batch() -> None:
     sizes: list[int] = []
     painted = list(repaint(given, lambda x: sizes.append(len(x)) or x, batch=4))  # type: ignore[func-returns-value]
     assert sizes == [2, 3, 1]
-    assert [frame.rgb.shape for frame in painted if isinstance(frame, Frame)] == [frame.rgb.shape for frame in given]
+    assert [frame.pixels.shape for frame in painted if isinstance(frame, Frame)] == [frame.pixels.shape for frame in given]
 
 
 def test_load_paint_asks_the_checkpoints_method(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -112,6 +123,9 @@ def test_load_paint_asks_the_checkpoints_method(monkeypatch: pytest.MonkeyPatch,
             assert not self.training
             return -batch
 
+        def stylizer(self) -> str:
+            return "its network"
+
     asked: list[tuple[Path, str]] = []
 
     def load(path: Path, map_location: str) -> Method:
@@ -120,7 +134,9 @@ def test_load_paint_asks_the_checkpoints_method(monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr(stream, "load_method", load)
     given = torch.rand(1, 3, 5, 9)
-    assert torch.equal(load_paint(tmp_path / "x.ckpt")(given), -given)
+    paint = load_paint(tmp_path / "x.ckpt")
+    assert torch.equal(paint(given), -given)
+    assert paint.network == "its network"  # type: ignore[attr-defined]
     assert asked == [(tmp_path / "x.ckpt", "cpu")]
 
 
@@ -132,18 +148,18 @@ def test_workers_do_not_change_what_comes_out(workers: int) -> None:
         assert type(after) is type(before)
         if isinstance(before, Frame) and isinstance(after, Frame):
             assert after.time == before.time
-            assert np.array_equal(after.rgb, before.rgb[..., ::-1])
+            assert np.array_equal(after.pixels, before.pixels[..., ::-1])
         else:
             assert after is before
 
 
 def test_a_lone_frame_is_neither_copied_nor_changed_on_its_way_to_the_network() -> None:
-    picture = frames(1)[0].rgb
-    numbers = to_numbers([picture])
+    picture = frames(1)[0].pixels
+    numbers = to_numbers(to_device([picture]))
     assert numbers.is_contiguous(memory_format=torch.channels_last)
-    assert np.array_equal(to_pixels(numbers)[0], picture)
+    assert np.array_equal(from_device(to_bytes(numbers))[0], picture)
     numbers.zero_()
-    assert np.array_equal(picture, frames(1)[0].rgb)
+    assert np.array_equal(picture, frames(1)[0].pixels)
 
 
 def test_much_sound_does_not_wait_for_frames() -> None:
@@ -159,4 +175,5 @@ def test_much_sound_does_not_wait_for_frames() -> None:
 def test_a_gpu_paints_what_a_cpu_paints(workers: int) -> None:
     given = frames(9)
     painted = list(repaint(given, lambda x: x.flip(1), 2, "cuda", workers))
-    assert all(isinstance(b, Frame) and np.array_equal(b.rgb, a.rgb[..., ::-1]) for a, b in zip(given, painted, strict=True))
+    came = [frame.pixels for frame in painted if isinstance(frame, Frame)]
+    assert np.array_equal(came, [frame.pixels[..., ::-1] for frame in given])

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from datamodules.frames import open_video
 from fit import stylize as command
-from fit.stream import Paint, at_any_size
+from fit.stream import AnySize, Paint
 from fit.stylize import main
 
 Clip = Callable[..., Path]
@@ -35,7 +35,7 @@ def fake_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     real = command.load_paint
 
     def load(path: Path, device: str, threads: int | None) -> Paint:
-        return at_any_size(swap_channels, 4, 16) if path.name == "x.ckpt" else real(path, device, threads)
+        return AnySize(swap_channels, 4, 16) if path.name == "x.ckpt" else real(path, device, threads)
 
     monkeypatch.setattr(command, "load_paint", load)
 

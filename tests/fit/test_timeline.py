@@ -47,7 +47,7 @@ def test_files_follow_one_another(clip: Clip, frame_number: Callable[[NDArray[np
     a, b = clip("a.mp4", times=[Fraction(0), Fraction(1)], last=Fraction(1, 2)), clip("b.mkv", first=30)
     events, _ = run([a, b, a])
     assert times(events) == [0, 1, *(Fraction(3, 2) + Fraction(n, 25) for n in range(10)), Fraction(19, 10), Fraction(29, 10)]
-    assert [frame_number(e.rgb) for e in events if isinstance(e, Frame)] == [0, 1, *range(30, 40), 0, 1]
+    assert [frame_number(e.pixels) for e in events if isinstance(e, Frame)] == [0, 1, *range(30, 40), 0, 1]
 
 
 def test_the_next_file_waits_for_sound_that_outlasts_the_picture(clip: Clip) -> None:
@@ -66,7 +66,7 @@ def test_cuts_are_exact_to_the_frame(
     first, last = Fraction(start), None if end is None else Fraction(end)
     events, _ = run([clip()], first, last)
     kept = [n for n in range(10) if first <= Fraction(n, 25) < (last or 1)]
-    assert [frame_number(e.rgb) for e in events if isinstance(e, Frame)] == kept
+    assert [frame_number(e.pixels) for e in events if isinstance(e, Frame)] == kept
     assert times(events) == [Fraction(n, 25) - first for n in kept]
 
 

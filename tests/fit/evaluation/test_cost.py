@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fit.evaluation import cost
 from fit.evaluation.cost import Cost, Speed, facts, measure, multiply_adds, now, parameters, speed
-from fit.stream import at_any_size
+from fit.stream import AnySize
 from lightning_modules.cyclegan import CycleGAN
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.generators.realtime import RealtimeGenerator
@@ -67,7 +67,7 @@ def test_a_generator_by_a_loop_over_its_layers(upsample: Any) -> None:
 
 def test_frames_of_odd_sizes_count_with_what_they_grow_to() -> None:
     network = RealtimeGenerator(24, 1)
-    assert multiply_adds(at_any_size(network, 8, 8), (13, 22)) == multiply_adds(network, (16, 24)) > 0
+    assert multiply_adds(AnySize(network, 8, 8), (13, 22)) == multiply_adds(network, (16, 24)) > 0
 
 
 # --- parameters ---
