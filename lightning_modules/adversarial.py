@@ -14,7 +14,7 @@ from lightning_modules.critics import Critic
 from lightning_modules.flow import FlowEstimator
 from lightning_modules.generators.base import Generator
 from lightning_modules.losses.adversarial import undecided
-from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters
+from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters, unit, vivid
 from lightning_modules.losses.random_gram import random_gram_distance, random_grams, random_layers
 from lightning_modules.losses.temporal import known_motion, unwarped, warped
 from lightning_modules.ops.compilation import compile_in_place
@@ -189,6 +189,14 @@ def together(generator: Generator, clips: Tensor, pictures: Tensor) -> tuple[Ten
 def each(distance: Callable[..., Tensor], *sides: Iterable[Any]) -> Tensor:
     """Mean over slots of a distance that is none between single pictures."""
     return torch.stack([distance(*one) for one in zip(*sides, strict=True)]).mean()
+
+
+def palette_distance(paintings: Tensor, styles: Tensor, filters: Tensor) -> Tensor:
+    """The distance between patches, differences between colours counted more than light.
+
+    Light would hide them: a few areas of a colour that paintings show only between others would hardly count.
+    """
+    return patch_distance(paintings, styles, unit(vivid(filters)))
 
 
 def texture_distance(paintings: Tensor, styles: Tensor, filters: Tensor) -> Tensor:

@@ -22,7 +22,15 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batch import ClipBatch
-from lightning_modules.adversarial import AdversarialMethod, Compile, Temporal, each, texture_distance, together
+from lightning_modules.adversarial import (
+    AdversarialMethod,
+    Compile,
+    Temporal,
+    each,
+    palette_distance,
+    texture_distance,
+    together,
+)
 from lightning_modules.average import averaged, follow
 from lightning_modules.base import frozen
 from lightning_modules.critics import Critic
@@ -33,7 +41,6 @@ from lightning_modules.flow import DISFlow, FlowEstimator
 from lightning_modules.generators.base import Generator
 from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.losses.adversarial import AdversarialKind
-from lightning_modules.losses.patch_distribution import patch_distance
 from lightning_modules.losses.perceptual import FeatureExtractor, content_loss, gram_style_loss
 from lightning_modules.losses.reconstruction import feature_matching, l1
 from lightning_modules.losses.tone import tone_distance
@@ -187,7 +194,7 @@ class CycleGAN(AdversarialMethod):
                         "cycle": lambda: l1(self.to_content(painting), x) + l1(self.to_style(photograph), y),
                         "identity": lambda: l1(y_kept, y) + l1(x_kept, x),
                         "temporal": lambda: self.flicker(painted, content),
-                        "palette": lambda: each(patch_distance, *patches),
+                        "palette": lambda: each(palette_distance, *patches),
                         "texture": lambda: each(texture_distance, *patches),
                         "random_gram": lambda: self.random_gram(painting, y, slots),
                         "tone": lambda: tone_distance(painted, content.frames),

@@ -24,7 +24,16 @@ import torch
 from torch import Tensor, nn
 
 from datamodules.batch import ClipBatch
-from lightning_modules.adversarial import AdversarialMethod, Compile, Temporal, each, size_problems, texture_distance, together
+from lightning_modules.adversarial import (
+    AdversarialMethod,
+    Compile,
+    Temporal,
+    each,
+    palette_distance,
+    size_problems,
+    texture_distance,
+    together,
+)
 from lightning_modules.average import averaged, follow
 from lightning_modules.base import StyleMethod, frozen
 from lightning_modules.critics import Critic
@@ -37,7 +46,6 @@ from lightning_modules.generators.pruning import pruned
 from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.loading import load_method
 from lightning_modules.losses.adversarial import AdversarialKind
-from lightning_modules.losses.patch_distribution import patch_distance
 from lightning_modules.losses.reconstruction import feature_distance, l1
 from lightning_modules.losses.tone import tone_distance
 from lightning_modules.ops.describe import Describable
@@ -192,7 +200,7 @@ class Realtime(AdversarialMethod):
                         "identity": lambda: l1(y_kept, y),
                         "temporal": lambda: self.flicker(painted, content),
                         "known_motion": lambda: self.commutes(painting, x, slots),
-                        "palette": lambda: each(patch_distance, *patches),
+                        "palette": lambda: each(palette_distance, *patches),
                         "texture": lambda: each(texture_distance, *patches),
                         "random_gram": lambda: self.random_gram(painting, y, slots),
                         "tone": lambda: tone_distance(painted, content.frames),

@@ -10,12 +10,17 @@ from torch import Tensor
 
 from lightning_modules.ops.statistics import full_precision
 
+CHROMA = 3.0  # colours vary this much less than light does in photographs
 LEAST_SPREAD = 0.01  # on [-1, 1]: about a grey level; less is flat
 
 
 def random_filters(count: int, size: int, generator: torch.Generator) -> Tensor:
     """Directions to project patches on: ``(count, 3, size, size)`` of unit norm, drawn on the CPU."""
-    filters = torch.randn(count, 3, size, size, generator=generator)
+    return unit(torch.randn(count, 3, size, size, generator=generator))
+
+
+def unit(filters: Tensor) -> Tensor:
+    """The same directions, of unit norm."""
     norm: Tensor = filters.flatten(1).norm(dim=1)
     return filters / norm.view(-1, 1, 1, 1)
 
@@ -23,6 +28,12 @@ def random_filters(count: int, size: int, generator: torch.Generator) -> Tensor:
 def colour_blind(filters: Tensor) -> Tensor:
     """The same directions without each colour's mean, so that they see a patch's texture and nothing of its colour."""
     return filters - filters.mean((-2, -1), keepdim=True)
+
+
+def vivid(filters: Tensor) -> Tensor:
+    """The same filters with differences between colours counted ``CHROMA`` times, as trained networks see them."""
+    grey = filters.mean(1, keepdim=True)
+    return grey + CHROMA * (filters - grey)
 
 
 def patch_distance(

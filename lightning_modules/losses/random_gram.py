@@ -10,11 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightning_modules.losses.patch_distribution import colour_blind
+from lightning_modules.losses.patch_distribution import colour_blind, unit, vivid
 from lightning_modules.ops.statistics import full_precision, gram
 
 WIDTHS, KERNEL, SCALES = (24, 32), 3, 3
-CHROMA = 3.0  # colours vary this much less than light does in photographs
 TINY = 1e-8  # keeps the root differentiable at 0
 
 Layers = list[list[tuple[Tensor, Tensor]]]
@@ -29,17 +28,10 @@ def random_layers(generator: torch.Generator) -> Layers:
     layers: Layers = [[] for _ in range(SCALES)]
     for octave in layers:
         for seen in (vivid, colour_blind):
-            edges = seen(torch.randn(first, 3, KERNEL, KERNEL, generator=generator))
-            edges /= edges.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+            edges = unit(seen(torch.randn(first, 3, KERNEL, KERNEL, generator=generator)))
             mixed = torch.randn(second, first, KERNEL, KERNEL, generator=generator)
             octave.append((edges, mixed * (2 / (first * KERNEL**2)) ** 0.5))  # He et al. 2015: keeps the scale
     return layers
-
-
-def vivid(filters: Tensor) -> Tensor:
-    """The same filters with differences between colours counted ``CHROMA`` times, as trained networks see them."""
-    grey = filters.mean(1, keepdim=True)
-    return grey + CHROMA * (filters - grey)
 
 
 def random_grams(pictures: Tensor, layers: Layers) -> Tensor:

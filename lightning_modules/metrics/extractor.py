@@ -9,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import VGG19_Weights
 
-from lightning_modules.losses.patch_distribution import colour_blind
+from lightning_modules.losses.patch_distribution import colour_blind, vivid
 from lightning_modules.losses.perceptual import FeatureExtractor
-from lightning_modules.losses.random_gram import vivid
 from lightning_modules.ops.pretrained import Frozen, in_cache
 from lightning_modules.ops.statistics import full_precision
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.losses.random_gram import CHROMA, random_gram_distance, random_grams, random_layers, vivid
+from lightning_modules.losses.patch_distribution import CHROMA, vivid
+from lightning_modules.losses.random_gram import random_gram_distance, random_grams, random_layers
 
 
 def generator(seed: int = 0) -> torch.Generator:
