@@ -21,7 +21,7 @@ Train = Callable[..., Trainer]
 FUNCTIONS = {
     "image": "lightning_modules.critics.generator_loss",
     "temporal": "lightning_modules.adversarial.warped",
-    "palette": "lightning_modules.cyclegan.patch_distance",
+    "palette": "lightning_modules.cyclegan.palette_distance",
     "random_gram": "lightning_modules.adversarial.random_gram_distance",
     "known_motion": "lightning_modules.adversarial.known_motion",
     "total_variation": "lightning_modules.cyclegan.total_variation",
