@@ -80,7 +80,7 @@ def stages(source: Path, paint: Paint, given: argparse.Namespace, device: str) -
     out = source.with_name("out.mp4")
     with open_video(source) as reader, VideoWriter(out, [reader]) as writer:
         planes = in_planes(paint, [reader.info], writer.target, writer.pixel_format)
-        writer.write(next(play([reader], reader.info)))  # it insists on something
+        writer.write(next(play([reader], reader.info)))  # a writer refuses to end without a frame
     workers, threads = painters(device)
 
     def played() -> Iterator[Event]:

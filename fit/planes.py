@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from datamodules.frames import VideoInfo
-from datamodules.pictures import FULL, Colour, Orientation, in_planes_of
+from datamodules.pictures import FULL, Colour, in_planes_of
 from fit.stream import Paint, continued
-from fit.timeline import fitted_size
+from fit.timeline import fits_unchanged
 from lightning_modules.generators.planes import PlanePainter
 from lightning_modules.generators.realtime import RealtimeGenerator
 
@@ -32,8 +32,7 @@ def in_planes(paint: Paint, infos: Sequence[VideoInfo], target: VideoInfo, pixel
 
 def stored_as(info: VideoInfo, target: VideoInfo) -> bool:
     """Whether frames of one video can go into the other as they are."""
-    size = (info.height, info.width)
-    fits = info.stored == Orientation() and size == fitted_size(size, info, target) == (target.height, target.width)
+    fits = fits_unchanged((info.height, info.width), info.stored, info, target)
     return fits and in_planes_of(info.pixel_format, info.colour, target.colour)
 
 

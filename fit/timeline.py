@@ -113,6 +113,11 @@ def fitted_size(size: tuple[int, int], own: VideoInfo, target: VideoInfo) -> tup
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+def fits_unchanged(size: tuple[int, int], stored: Orientation, own: VideoInfo, target: VideoInfo) -> bool:
+    """Whether frames of ``size`` as stored in the video ``own`` fill the picture of ``target``, neither turned nor resized."""
+    return stored == Orientation() and size == fitted_size(size, own, target) == (target.height, target.width)
+
+
 def fit_inside(rgb: Pixels, own: VideoInfo, target: VideoInfo) -> Pixels:
     """Resize a frame of the video ``own`` to ``fitted_size``."""
     height, width = fitted_size(rgb.shape[:2], own, target)
@@ -134,8 +139,8 @@ def with_bars(rgb: Pixels, size: tuple[int, int]) -> Pixels:
 
 def to_planes(frame: VideoFrame, own: VideoInfo, target: VideoInfo) -> Pixels:
     """A frame of the video ``own`` as planes: as it is stored, where that is so, else by way of RGB."""
-    picture, size = frame.picture, (frame.picture.height, frame.picture.width)
-    fits = frame.stored == Orientation() and size == fitted_size(size, own, target) == (target.height, target.width)
+    picture = frame.picture
+    fits = fits_unchanged((picture.height, picture.width), frame.stored, own, target)
     if fits and in_planes_of(picture.format.name, Colour.of(picture), target.colour):
         return cast(Pixels, picture.to_ndarray())
     rgb = with_bars(fit_inside(frame.rgb, own, target), (target.height, target.width))
