@@ -71,6 +71,7 @@ def _add_painting(command: Callable[..., Parser]) -> None:
     video.add_argument("--frames", default=60, type=at_least(1), metavar="N", help="of the film (60)")
     video.add_argument("--batch", default=1, type=at_least(1), metavar="N", help="frames painted at once (1)")
     video.add_argument("--seconds", default=5, type=at_least(1), metavar="N", help="for each network by itself (5)")
+    video.add_argument("--compile", action="store_true", help="translate the network first, as fit.stylize --compile does")
     video.add_argument("--checkpoint", type=Path, metavar="PATH", help="whose network paints (the default one, untrained)")
     files = command("export", exported, "a network in torch and exported: float32, int8, float16")
     files.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="of a training run: runs/.../*.ckpt")

@@ -48,12 +48,13 @@ def stylize(given: argparse.Namespace) -> None:
     random_frame(given.size, device)  # refuses sizes and devices before any work
     method = load_whole(given.checkpoint, device) if given.checkpoint else Realtime().to(device).eval()
     height, width = given.size
-    what = f"{type(method.stylizer()).__name__}, {given.checkpoint or 'untrained'}"
+    what = f"{type(method.stylizer()).__name__}, {given.checkpoint or 'untrained'}{', compiled' if given.compile else ''}"
+    paint = whole(method, given.compile)
     print(f"Repainting {given.frames} frames of {width}x{height}, mp4 to mp4, H.264; {what}; {place(torch.device(device))}")
     with TemporaryDirectory() as folder:
         source = film(Path(folder, "in.mp4"), given.size, given.frames)
-        pipeline(source, whole(method), given, device)
-    networks(method, given.size, given.seconds, device)
+        pipeline(source, paint, given, device)
+    networks(paint, given.size, given.seconds, device)
 
 
 def pipeline(source: Path, paint: Paint, given: argparse.Namespace, device: str) -> None:

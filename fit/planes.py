@@ -7,10 +7,11 @@ from torch import Tensor
 
 from datamodules.frames import VideoInfo
 from datamodules.pictures import FULL, Colour, in_planes_of
-from fit.stream import Paint, continued
+from fit.stream import AnySize, Paint, continued
 from fit.timeline import fits_unchanged
 from lightning_modules.generators.planes import PlanePainter
 from lightning_modules.generators.realtime import RealtimeGenerator
+from lightning_modules.ops.compilation import compile_in_place
 
 
 def in_planes(paint: Paint, infos: Sequence[VideoInfo], target: VideoInfo, pixel_format: str) -> "PlanePaint | None":
@@ -22,12 +23,11 @@ def in_planes(paint: Paint, infos: Sequence[VideoInfo], target: VideoInfo, pixel
         target: of the output.
         pixel_format: of the output.
     """
-    network = getattr(paint, "network", None)
-    if not isinstance(network, RealtimeGenerator) or pixel_format != "yuv420p":
+    if not isinstance(paint, AnySize) or not isinstance(paint.network, RealtimeGenerator) or pixel_format != "yuv420p":
         return None
     if not all(stored_as(info, target) for info in infos):
         return None
-    return PlanePaint(network, target.colour)
+    return PlanePaint(paint.network, target.colour, paint.compiled)
 
 
 def stored_as(info: VideoInfo, target: VideoInfo) -> bool:
@@ -42,10 +42,16 @@ class PlanePaint:
     Args:
         network: the generator.
         colour: in which they are stored.
+        compiled: translate it to machine code when it is first used on frames of a size.
+
+    Raises:
+        ValueError: compiling does not work on this machine.
     """
 
-    def __init__(self, network: RealtimeGenerator, colour: Colour) -> None:
+    def __init__(self, network: RealtimeGenerator, colour: Colour, compiled: bool = False) -> None:
         self.painter = PlanePainter(network, *colour.shares, full=colour.range == FULL)
+        if compiled:
+            compile_in_place([self.painter], network.gain.device)
         self.size_multiple, self.min_size = network.size_multiple, network.min_size
 
     def __call__(self, planes: Tensor) -> Tensor:

@@ -19,33 +19,47 @@ from lightning_modules.checkpoint_file import CheckpointError
 from lightning_modules.checkpoint_folder import newest_good
 from lightning_modules.generators.base import Generator as Network
 from lightning_modules.loading import load_method
+from lightning_modules.ops.compilation import compile_in_place
 
 # Repaints (N, 3, H, W) in [-1, 1], any H and W; or bytes of planes, see ``Frame``.
 Paint = Callable[[Tensor], Tensor]
 MOST_SOUND = 64  # packets that wait with the frames of a group
 
 
-def load_paint(checkpoint: Path, device: str = "cpu", threads: int | None = None) -> Paint:
+def load_paint(checkpoint: Path, device: str = "cpu", threads: int | None = None, compiled: bool = False) -> Paint:
     """The averaged generator of a checkpoint or of an ``.onnx`` file of ``fit.export``, for frames of any size.
 
     Args:
         checkpoint: its path.
         device: where to paint.
         threads: with which ONNX Runtime computes, which does not follow torch's; see ``OnnxNetwork``.
+        compiled: see ``whole``; a checkpoint's.
 
     Raises:
         CheckpointError: this is no checkpoint of a method, or it is damaged; names an undamaged one of the same run.
         OnnxError: this is no exported network, or it is damaged, or a package for it is missing.
+        ValueError: it shall be compiled, which does not work on this machine.
     """
     if is_onnx(checkpoint):
         network = OnnxNetwork(checkpoint, device, threads)
         return AnySize(network, network.description.size_multiple, network.description.min_size)
-    return whole(load_whole(checkpoint, device))
+    return whole(load_whole(checkpoint, device), compiled)
 
 
-def whole(method: StyleMethod) -> "AnySize":
-    """What paints with a method's averaged generator."""
-    return AnySize(method.stylize, method.size_multiple, method.min_size, method.stylizer())
+def whole(method: StyleMethod, compiled: bool = False) -> "AnySize":
+    """What paints with a method's averaged generator.
+
+    Args:
+        method: evaluated.
+        compiled: translate it to machine code when it is first used on frames of a size.
+
+    Raises:
+        ValueError: compiling does not work on this machine.
+    """
+    network = method.stylizer()
+    if compiled:
+        compile_in_place([network], next(network.parameters()).device)
+    return AnySize(method.stylize, method.size_multiple, method.min_size, network, compiled)
 
 
 def load_whole(checkpoint: Path, device: str = "cpu") -> StyleMethod:
@@ -76,10 +90,14 @@ class AnySize:
         size_multiple: of both sides.
         min_size: of both sides.
         network: the generator that ``paint`` is, if it is one, for those who know a shorter way with it.
+        compiled: whether it is compiled, and the shorter way shall be.
     """
 
-    def __init__(self, paint: Paint, size_multiple: int, min_size: int, network: Network | None = None) -> None:
+    def __init__(
+        self, paint: Paint, size_multiple: int, min_size: int, network: Network | None = None, compiled: bool = False
+    ) -> None:
         self.paint, self.size_multiple, self.min_size, self.network = paint, size_multiple, min_size, network
+        self.compiled = compiled
 
     def __call__(self, frames: Tensor) -> Tensor:
         """Repaint ``(N, 3, H, W)`` in [-1, 1]."""

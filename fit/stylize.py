@@ -55,6 +55,7 @@ def parser() -> Parser:
     made.add_argument(
         "--latency", action="store_true", help="finish every frame before the next is decoded, and say how long it takes"
     )
+    made.add_argument("--compile", action="store_true", help="translate the network first: half a minute, then faster")
     made.add_argument("--no-check", action="store_true", help="do not decode files to their end before painting them")
     made.add_argument("--size", type=width_and_height, metavar="WxH", help="of raw rgb24 frames on standard input")
     made.add_argument("--fps", type=rate, metavar="R", help="their frames per second, such as 30000/1001 (25)")
@@ -119,7 +120,7 @@ def network(given: argparse.Namespace, device: str) -> Paint:
     """What paints."""
     if given.tile:
         return load_tiled(given.checkpoint, device, given.tile)
-    return load_paint(given.checkpoint, device, None if given.latency else painters(device)[1])
+    return load_paint(given.checkpoint, device, None if given.latency else painters(device)[1], given.compile)
 
 
 def complaints(inputs: Sequence[Place], output: Place, given: argparse.Namespace) -> Iterator[str]:
@@ -134,6 +135,8 @@ def complaints(inputs: Sequence[Place], output: Place, given: argparse.Namespace
         yield f"--latency paints frame by frame, got --batch {given.batch}; leave one of them out"
     if given.tile and is_onnx(given.checkpoint):
         yield f"--tile needs a checkpoint, got {given.checkpoint}; leave --tile out, or give the one it was exported from"
+    if given.compile and (given.tile or is_onnx(given.checkpoint)):
+        yield "--compile is for whole frames and checkpoints; leave it out with --tile and with an .onnx file"
     if given.crf is not None and not 0 <= given.crf <= 51:
         yield f"--crf must lie in 0 .. 51, got {given.crf}"
     if inputs.count(STANDARD) > 1:

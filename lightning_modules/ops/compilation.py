@@ -23,7 +23,7 @@ def compile_in_place(networks: Iterable[nn.Module], device: torch.device) -> Non
         needed = "a C++ compiler (g++, or the one CXX names) and Python's headers" if device.type == "cpu" else "Triton and gcc"
         raise ValueError(
             f"compile: expected a machine on which torch.compile works, got on {device.type}: {reason}; "
-            f"install {needed}, or set compile to none"
+            f"install {needed}, or do not compile"
         ) from error
     for network in networks:
         # A step uses few sizes, and the norms' loops over pictures would be unrolled for each of them anyway.

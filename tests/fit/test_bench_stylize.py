@@ -1,6 +1,8 @@
 """Stages and networks of a repainted film, side by side."""
 
+import os
 import re
+import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,9 +32,21 @@ def test_the_command_prints_stages_all_together_and_both_networks(
     said = " ".join(rows)
     assert re.search(r"latency: p50 [\d.]+ ms, p95 [\d.]+ ms a frame", said)
     assert re.search(r"peak memory of the process: \d+ MiB", said)
-    assert re.search(r"matrix product, 64 square: [\d.]+ GMAC/s in float32, [\d.]+ in bfloat16", said)
+    assert re.search(r"matrix product, up to 64 square: [\d.]+ GMAC/s in float32, [\d.]+ in bfloat16", said)
     assert figures["TransformerNet, the usual one"][3] == "1,679,235"
     assert re.search(r"ratio of the speeds: [\d.]+$", said)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)  # the first time, torch prepares its headers
+@pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler")
+def test_compiling_is_not_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench_networks, "SIDE", 64)
+    assert bench.main(["stylize", "--size", "32x48", "--frames", "4", "--seconds", "1", "--compile"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert "untrained, compiled" in rows[0]
+    network = next(row for row in rows if row.startswith("RealtimeGenerator"))
+    assert float(network.split()[1]) > 1
 
 
 def test_stages_are_measured_by_the_clock_and_by_their_work() -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from datamodules.frames import open_video
 from datamodules.pictures import FULL, Orientation
+from fit import planes
 from fit.planes import PlanePaint, apart, in_planes
 from fit.render import render
 from fit.stream import AnySize
@@ -61,6 +63,17 @@ def test_comes_out_as_by_way_of_rgb(
             assert np.abs(mine.rgb[flat].astype(int) - other.rgb[flat]).max() <= 3
 
 
+def test_is_compiled_where_the_network_is(clip: Clip, paint: AnySize, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(planes, "compile_in_place", lambda networks, device: compiled.extend(networks))
+    with open_video(clip(tags=(1, 1, 1, 1))) as reader:
+        in_planes(paint, [reader.info], reader.info, "yuv420p")
+        assert not compiled
+        painter = in_planes(AnySize(paint, 8, 8, paint.network, compiled=True), [reader.info], reader.info, "yuv420p")
+    assert painter
+    assert compiled == [painter.painter]
+
+
 def test_only_where_nothing_has_to_be_converted(clip: Clip, paint: AnySize) -> None:
     with open_video(clip(tags=(1, 1, 1, 1))) as reader:
         info = reader.info
@@ -88,16 +101,16 @@ def test_only_where_nothing_has_to_be_converted(clip: Clip, paint: AnySize) -> N
 def test_a_frame_that_is_not_like_the_others_is_converted(clip: Clip, differs: dict[str, object]) -> None:
     with open_video(clip("a.mp4")) as a, open_video(clip("b.mp4", **differs)) as b:
         (first, *_), (other, *_) = a, b
-        usual, planes = to_planes(first, a.info, a.info), to_planes(other, b.info, a.info)
-    assert planes.shape == usual.shape == (72, 64)
-    middle = planes[20:28, 28:36].astype(int)
+        usual, converted = to_planes(first, a.info, a.info), to_planes(other, b.info, a.info)
+    assert converted.shape == usual.shape == (72, 64)
+    middle = converted[20:28, 28:36].astype(int)
     assert np.abs(middle - usual[20:28, 28:36]).max() <= 2  # grey either way
 
 
 def test_planes_lie_one_after_the_other() -> None:
-    planes = torch.arange(2 * 6 * 6).view(2, 6, 6)
-    luma, chroma = apart(planes)
-    assert torch.equal(luma.flatten(1), planes.view(2, 36)[:, :24])
-    assert torch.equal(chroma[:, 1].flatten(1), planes.view(2, 36)[:, 30:])
+    stored = torch.arange(2 * 6 * 6).view(2, 6, 6)
+    luma, chroma = apart(stored)
+    assert torch.equal(luma.flatten(1), stored.view(2, 36)[:, :24])
+    assert torch.equal(chroma[:, 1].flatten(1), stored.view(2, 36)[:, 30:])
     luma.zero_()
-    assert planes[:, :4].sum() == 0
+    assert stored[:, :4].sum() == 0

@@ -34,8 +34,8 @@ def fake_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``x.ckpt`` swaps red and blue; there is no other checkpoint."""
     real = command.load_paint
 
-    def load(path: Path, device: str, threads: int | None) -> Paint:
-        return AnySize(swap_channels, 4, 16) if path.name == "x.ckpt" else real(path, device, threads)
+    def load(path: Path, device: str, threads: int | None, compiled: bool) -> Paint:
+        return AnySize(swap_channels, 4, 16) if path.name == "x.ckpt" else real(path, device, threads, compiled)
 
     monkeypatch.setattr(command, "load_paint", load)
 
@@ -116,6 +116,8 @@ MISTAKES = {
     "in.mp4 in.mp4 --checkpoint x.ckpt": "OUT is also an IN: in.mp4",
     "in.mp4 ./in.mp4 --checkpoint x.ckpt": "OUT is also an IN: in.mp4",
     "in.mp4 out.mp4 --checkpoint x.onnx --tile 64": "--tile needs a checkpoint, got x.onnx",
+    "in.mp4 out.mp4 --checkpoint x.onnx --compile": "--compile is for whole frames and checkpoints",
+    "in.mp4 out.mp4 --checkpoint x.ckpt --compile --tile 64": "--compile is for whole frames and checkpoints",
     "in.mp4 out.mp4 --checkpoint x.ckpt --crff 3": "there is no option --crff; did you mean --crf?",
     "in.mp4 out.mp4 --checkpoint x.ckpt --strat 3": "there is no option --strat; did you mean --start?",
     "in.mp4 out.mp4 --checkpoint x.ckpt --crf a": "--crf",
