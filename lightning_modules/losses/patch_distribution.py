@@ -10,7 +10,9 @@ from torch import Tensor
 
 from lightning_modules.ops.statistics import full_precision
 
-CHROMA = 3.0  # colours vary this much less than light does in photographs
+# How much light, blue against yellow and red against green count, as trained networks see them: in photographs they vary in
+# this order, red and green least of all.
+OPPONENTS = (1.0, 2.0, 6.0)
 LEAST_SPREAD = 0.01  # on [-1, 1]: about a grey level; less is flat
 
 
@@ -31,9 +33,20 @@ def colour_blind(filters: Tensor) -> Tensor:
 
 
 def vivid(filters: Tensor) -> Tensor:
-    """The same filters with differences between colours counted ``CHROMA`` times, as trained networks see them."""
-    grey = filters.mean(1, keepdim=True)
-    return grey + CHROMA * (filters - grey)
+    """The same filters with light and the differences between colours counted as ``OPPONENTS`` says.
+
+    Args:
+        filters: ``(K, 3, ...)``.
+    """
+    axes = opponent_axes().to(filters)
+    counted = torch.tensor(OPPONENTS).to(filters)[:, None] * axes
+    return torch.einsum("ac,ad,kd...->kc...", axes, counted, filters)
+
+
+def opponent_axes() -> Tensor:
+    """Unit vectors in RGB, one a row: light, yellow against blue, red against green."""
+    axes = torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, -2.0], [1.0, -1.0, 0.0]])
+    return axes / axes.norm(dim=1, keepdim=True)
 
 
 def patch_distance(

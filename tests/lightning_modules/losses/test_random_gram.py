@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.losses.patch_distribution import CHROMA, vivid
+from lightning_modules.losses.patch_distribution import OPPONENTS, vivid
 from lightning_modules.losses.random_gram import random_gram_distance, random_grams, random_layers
 
 
@@ -54,19 +54,24 @@ def test_it_notices_a_single_picture_that_is_far_too_strong() -> None:
 
 
 def test_the_second_network_of_each_octave_sees_no_plain_colour_and_the_first_does() -> None:
-    flat = torch.rand(1, 3, 1, 1, generator=generator(3)).expand(1, 3, 8, 8)
+    flat = torch.tensor([0.7, -0.5, -0.2]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
     for octave in LAYERS:
         seen = [torch.conv2d(flat, edges).abs().amax((0, 2, 3)) for edges, _ in octave]
         assert seen[0].median() > 0.05
         assert seen[1].max() < 1e-5
 
 
-def test_vivid_counts_differences_between_colours_more_and_light_as_before() -> None:
+@pytest.mark.parametrize(("colour", "counts"), zip([(1, 1, 1), (1, 1, -2), (1, -1, 0)], OPPONENTS, strict=True))
+def test_vivid_counts_light_and_differences_between_colours(colour: tuple[float, ...], counts: float) -> None:
     filters = torch.randn(4, 3, 3, 3, generator=generator())
-    light = torch.rand(1, 1, 8, 8, generator=generator(1)).expand(1, 3, 8, 8)
-    tint = torch.tensor([1.0, -2.0, 1.0]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
-    torch.testing.assert_close(torch.conv2d(light, vivid(filters)), torch.conv2d(light, filters))
-    torch.testing.assert_close(torch.conv2d(tint, vivid(filters)), CHROMA * torch.conv2d(tint, filters))
+    grey = torch.rand(1, 1, 8, 8, generator=generator(1))
+    coloured = grey * torch.tensor(colour).view(1, 3, 1, 1)
+    torch.testing.assert_close(torch.conv2d(coloured, vivid(filters)), counts * torch.conv2d(coloured, filters))
+
+
+def test_vivid_counts_red_against_green_most_and_light_as_it_is() -> None:
+    light, yellow, red = OPPONENTS
+    assert light == 1 < yellow < red
 
 
 def test_gradients_lead_there_and_are_finite_at_the_goal() -> None:
