@@ -98,7 +98,8 @@ def stages(source: Path, paint: Paint, given: argparse.Namespace, device: str) -
     def network() -> None:
         exhaust(repaint(again(frames, given.frames), planes or paint, given.batch, device, workers, threads))
 
-    exhaust(repaint(again(frames, 2 * given.batch), planes or paint, given.batch, device))  # warms up
+    # Warms up; in such threads, for compiled networks are translated anew for another number of them.
+    exhaust(repaint(again(frames, 2 * given.batch), planes or paint, given.batch, device, workers, threads))
     form = "planes" if planes else "RGB"
     return {
         "check (decode)": measured(lambda: check([source]), given.frames),

@@ -55,7 +55,7 @@ def parser() -> Parser:
     made.add_argument(
         "--latency", action="store_true", help="finish every frame before the next is decoded, and say how long it takes"
     )
-    made.add_argument("--compile", action="store_true", help="translate the network first: half a minute, then faster")
+    made.add_argument("--compile", action="store_true", help="translate the network first (half a minute): for small frames")
     made.add_argument("--no-check", action="store_true", help="do not decode files to their end before painting them")
     made.add_argument("--size", type=width_and_height, metavar="WxH", help="of raw rgb24 frames on standard input")
     made.add_argument("--fps", type=rate, metavar="R", help="their frames per second, such as 30000/1001 (25)")
