@@ -42,11 +42,17 @@ def test_the_command_prints_stages_all_together_and_both_networks(
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler")
 def test_compiling_is_not_counted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bench_networks, "SIDE", 64)
-    assert bench.main(["stylize", "--size", "32x48", "--frames", "4", "--seconds", "1", "--compile"]) == 0
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)  # those who paint at once have one each, so what is translated for two is not for them
+    try:
+        assert bench.main(["stylize", "--size", "32x48", "--frames", "4", "--seconds", "1", "--compile"]) == 0
+    finally:
+        torch.set_num_threads(usual)
     rows = capsys.readouterr().out.splitlines()
     assert "untrained, compiled" in rows[0]
-    network = next(row for row in rows if row.startswith("RealtimeGenerator"))
-    assert float(network.split()[1]) > 1
+    named = [re.split(r"  +", row) for row in rows if re.match(r"network, \d at once|RealtimeGenerator", row)]
+    at_once, alone = (float(words[1]) for words in named)
+    assert min(at_once, alone) > 20  # hundreds; translating, even from torch's cache, takes a tenth of a second and more
 
 
 def test_stages_are_measured_by_the_clock_and_by_their_work() -> None:

@@ -20,6 +20,16 @@ from lightning_modules.ops.compilation import compile_in_place
 from lightning_modules.realtime import Realtime
 
 
+def saved(folder: Path) -> Path:
+    """A checkpoint of an untrained network for live video."""
+    torch.manual_seed(0)
+    method = Realtime(generator=lambda: RealtimeGenerator(24, 1))
+    content = {"state_dict": method.state_dict()}
+    method.on_save_checkpoint(content)
+    write_checkpoint(content, folder / "last.ckpt")
+    return folder / "last.ckpt"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)  # the first time, torch prepares its headers
 @pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="no C++ compiler")
@@ -27,11 +37,7 @@ from lightning_modules.realtime import Realtime
 def test_comes_out_the_same(
     clip: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pixels: str, stored: bool
 ) -> None:
-    torch.manual_seed(0)
-    method = Realtime(generator=lambda: RealtimeGenerator(24, 1))
-    content = {"state_dict": method.state_dict()}
-    method.on_save_checkpoint(content)
-    write_checkpoint(content, tmp_path / "last.ckpt")
+    checkpoint = saved(tmp_path)
     compiled: list[nn.Module] = []
 
     def noted(networks: list[nn.Module], device: torch.device) -> None:
@@ -42,9 +48,25 @@ def test_comes_out_the_same(
         monkeypatch.setattr(module, "compile_in_place", noted)
     source = clip(size=(48, 64), pixels=pixels)
     for name, more in (("a.mp4", []), ("b.mp4", ["--compile"])):
-        assert main([str(source), str(tmp_path / name), "--checkpoint", str(tmp_path / "last.ckpt"), "--crf", "0", *more]) == 0
+        assert main([str(source), str(tmp_path / name), "--checkpoint", str(checkpoint), "--crf", "0", *more]) == 0
     assert {type(network) for network in compiled} == ({RealtimeGenerator, PlanePainter} if stored else {RealtimeGenerator})
     with open_video(tmp_path / "a.mp4") as first, open_video(tmp_path / "b.mp4") as second:
         differences = [np.abs(a.rgb.astype(int) - b.rgb).max() for a, b in zip(first, second, strict=True)]
     assert len(differences) == 10
     assert max(differences) <= 3  # rounding
+
+
+def test_a_machine_that_cannot_is_told_in_one_line(
+    clip: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("No working C++ compiler found")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    checkpoint = saved(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main([str(clip()), str(tmp_path / "out.mp4"), "--checkpoint", str(checkpoint), "--compile"])
+    assert left.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "No working C++ compiler found; install a C++ compiler" in line
+    assert not (tmp_path / "out.mp4").exists()
