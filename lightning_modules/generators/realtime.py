@@ -46,7 +46,7 @@ class RealtimeGenerator(Generator):
     Memoryless, so causal. Half of a frame's mean colour is taken out first. It starts with the content in place. Presets:
 
         width 24, depth 1   phone
-        width 24, depth 4   two cores of a laptop or a server (the default)
+        width 24, depth 2   two cores of a laptop or a server (the default)
         width 64, depth 8   desktop GPU
 
     Args:
@@ -64,7 +64,7 @@ class RealtimeGenerator(Generator):
     way_up: Tensor
     reach: int
 
-    def __init__(self, width: int = 24, depth: int = 4) -> None:
+    def __init__(self, width: int = 24, depth: int = 2) -> None:
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")

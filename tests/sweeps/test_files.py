@@ -27,7 +27,7 @@ SMALL += ["--validation.clips=1", "--validation.every=1"]
 DEFAULTS = {
     "smoke": {"model.adversarial": "hinge", "model.temporal_weight": 150.0},
     "adversarial": {"model.adversarial": "hinge", "model.penalty_weight": 0.0, "model.n_critic": 1, "model.critic_lr": 1e-3},
-    "realtime": {"model.generator.width": 24, "model.generator.depth": 4},
+    "realtime": {"model.generator.width": 24, "model.generator.depth": 2},
 }
 
 
