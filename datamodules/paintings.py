@@ -46,32 +46,33 @@ def underpainting(draws: np.random.Generator, palette: str, size: int) -> NDArra
     return np.asarray(np.clip(picture, 0, 255).astype(np.uint8))
 
 
-def _stroke(canvas: NDArray[np.uint8], path: Array, width: float, colour: Array, draws: np.random.Generator) -> None:
-    """Draw one stroke as parallel bristles along ``path`` ``(n, 2)``."""
-    along = np.gradient(path, axis=0)
-    across = np.stack([-along[:, 1], along[:, 0]], -1) / (np.linalg.norm(along, axis=1, keepdims=True) + 1e-9)
-    bristles = max(3, round(width / 1.6))
-    relief = 26 * (np.linspace(1, -1, bristles) * 0.4 + draws.normal(0, 0.6, bristles))  # lit from one side
-    for offset, lift in zip(np.linspace(-0.5, 0.5, bristles), relief, strict=True):
-        points = np.rint((path + across * offset * width) * 16).astype(np.int32)[:, None]
-        tone = np.clip(colour + lift, 0, 255).tolist()
-        cv2.polylines(canvas, [points], False, tone, max(1, round(1.3 * width / bristles)), cv2.LINE_AA, 4)
-
-
 def _coat(canvas: NDArray[np.uint8], motif: NDArray[np.uint8], width: float, angle: Array, draws: np.random.Generator) -> None:
-    """Cover the canvas once with strokes of one width that follow ``angle``."""
-    size = canvas.shape[0]
-    colours = cv2.GaussianBlur(motif, (0, 0), width / 2)
+    """Cover the canvas once with strokes of one width that follow ``angle``, each of them parallel bristles."""
+    size, bristles = canvas.shape[0], max(3, round(width / 1.6))
     starts = draws.uniform(0, size, (int(2.2 * (size / width) ** 2 / 3), 2))
-    for start in starts:
-        x, y = start.astype(int)
-        colour = colours[y, x] + draws.normal(0, 13) + draws.normal(0, 9, 3)
-        path = [start]
-        for _ in range(5):
-            at = np.clip(path[-1], 0, size - 1).astype(int)
-            theta = angle[at[1], at[0]]
-            path.append(path[-1] + 0.9 * width * np.array([np.cos(theta), np.sin(theta)]))
-        _stroke(canvas, np.array(path), width, colour, draws)
+    light, hue, relief = np.split(draws.normal(size=(len(starts), 4 + bristles)), (1, 4), axis=1)
+    x, y = starts.astype(int).T
+    colours = cv2.GaussianBlur(motif, (0, 0), width / 2)[y, x] + 13 * light + 9 * hue
+    lift = 26 * (np.linspace(1, -1, bristles) * 0.4 + 0.6 * relief)  # lit from one side
+    tones = np.clip(colours[:, None] + lift[..., None], 0, 255).tolist()
+    thickness = max(1, round(1.3 * width / bristles))
+    for stroke, its_tones in zip(_bristles(starts, width, bristles, angle), tones, strict=True):
+        for points, tone in zip(stroke, its_tones, strict=True):
+            cv2.polylines(canvas, [points], False, tone, thickness, cv2.LINE_AA, 4)
+
+
+def _bristles(starts: Array, width: float, bristles: int, angle: Array) -> NDArray[np.int32]:
+    """Paths beside one another along ``angle``, ``(strokes, bristles, points, 2)``, in sixteenths of a pixel."""
+    path = [starts]
+    for _ in range(5):
+        x, y = np.clip(path[-1], 0, len(angle) - 1).astype(int).T
+        theta = angle[y, x]
+        path.append(path[-1] + 0.9 * width * np.stack([np.cos(theta), np.sin(theta)], -1))
+    paths = np.stack(path, 1)
+    along = np.gradient(paths, axis=1)
+    across = np.stack([-along[..., 1], along[..., 0]], -1) / (np.linalg.norm(along, axis=-1, keepdims=True) + 1e-9)
+    offsets = np.linspace(-0.5, 0.5, bristles)[:, None, None] * width
+    return np.rint((paths[:, None] + across[:, None] * offsets) * 16).astype(np.int32)
 
 
 def paint(draws: np.random.Generator, palette: str, size: int = 512) -> NDArray[np.uint8]:
