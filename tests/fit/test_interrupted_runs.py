@@ -146,9 +146,15 @@ def assert_same_course(one: Run, other: Run) -> None:
     same(*rows, "metrics.csv")
 
 
+@pytest.fixture
+def small(styles: Path) -> list[str]:
+    """What makes a run short; its style is a folder, since painting takes longer than all the rest."""
+    return [*SMALL, f"--data.style={styles}"]
+
+
 def interrupted(start: Start, folder: Path, steps: int, *options: str) -> Run:
     """A run that is stopped by SIGTERM, then killed, then completed."""
-    run = start(folder, *SMALL, f"--model.steps={steps}", "--checkpoints.every=5", *options)
+    run = start(folder, f"--model.steps={steps}", "--checkpoints.every=5", *options)
     run.wait_for_step(steps * 17 // 40)
     os.kill(run.process.pid, signal.SIGTERM)
     assert run.wait() == 128 + signal.SIGTERM, run.text()
@@ -165,9 +171,11 @@ def interrupted(start: Start, folder: Path, steps: int, *options: str) -> Run:
     return run
 
 
-def test_stopped_killed_and_resumed_is_bit_for_bit_the_uninterrupted_run(start: Start, tmp_path: Path) -> None:
-    whole = start(tmp_path / "whole", *SMALL, "--model.steps=16", "--checkpoints.every=5", "--data.workers=0")
-    again = interrupted(start, tmp_path / "again", 16, "--data.workers=0")
+def test_stopped_killed_and_resumed_is_bit_for_bit_the_uninterrupted_run(
+    small: list[str], start: Start, tmp_path: Path
+) -> None:
+    whole = start(tmp_path / "whole", *small, "--model.steps=16", "--checkpoints.every=5", "--data.workers=0")
+    again = interrupted(start, tmp_path / "again", 16, *small, "--data.workers=0")
     assert whole.wait() == 0, whole.text()
     assert_same_course(whole, again)
 
@@ -176,10 +184,10 @@ def test_stopped_killed_and_resumed_is_bit_for_bit_the_uninterrupted_run(start: 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("devices", [1, 2])
-def test_resuming_is_exact_at_full_length(devices: int, workers: int, start: Start, tmp_path: Path) -> None:
-    options = [f"--data.workers={workers}", f"--trainer.devices={devices}"]
+def test_resuming_is_exact_at_full_length(devices: int, workers: int, small: list[str], start: Start, tmp_path: Path) -> None:
+    options = [*small, f"--data.workers={workers}", f"--trainer.devices={devices}"]
     options += ["--config", str(ROOT / "fit" / "recipes" / "wandb.yaml")] if workers else []
-    whole = start(tmp_path / "whole", *SMALL, "--model.steps=40", "--checkpoints.every=5", *options)
+    whole = start(tmp_path / "whole", "--model.steps=40", "--checkpoints.every=5", *options)
     assert whole.wait(600) == 0, whole.text()
     again = interrupted(start, tmp_path / "again", 40, *options)
     assert_same_course(whole, again)
@@ -196,9 +204,9 @@ ENDINGS = [("first", TERM), ("second", TERM), ("second", KILL), ("loader", KILL)
 
 
 @pytest.mark.timeout(900)  # eleven processes that import torch
-def test_whoever_goes_all_go_and_the_run_goes_on(start: Start, tmp_path: Path) -> None:
+def test_whoever_goes_all_go_and_the_run_goes_on(small: list[str], start: Start, tmp_path: Path) -> None:
     options = ["--model.steps=1000", "--checkpoints.every=2", "--data.workers=1", "--trainer.devices=2"]
-    run, reached = start(tmp_path / "run", *SMALL, *options), 0
+    run, reached = start(tmp_path / "run", *small, *options), 0
     for who, how in ENDINGS:
         run.wait_for_step(reached + 4)
         end(run, who, how)

@@ -23,17 +23,17 @@ FIT = [
 FIT += ["--model.generator=RealtimeGenerator", "--model.generator.depth=1", "--trainer.devices=2", "--trainer.accelerator=cpu"]
 
 
-def torchrun(folder: Path, environment: dict[str, str]) -> list[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", *FIT]
+def torchrun(fit: list[str], folder: Path, environment: dict[str, str]) -> list[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", *fit]
     return [start(command, folder, environment)]
 
 
-def srun(folder: Path, environment: dict[str, str]) -> list[subprocess.Popen[str]]:
+def srun(fit: list[str], folder: Path, environment: dict[str, str]) -> list[subprocess.Popen[str]]:
     """What SLURM's srun sets for two tasks on one node."""
     job = {"SLURM_JOB_ID": "4242", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}
     job |= {"SLURM_NNODES": "1", "SLURM_NODELIST": "127.0.0.1", "SLURM_NODEID": "0", "MASTER_PORT": str(free_port())}
     ranks = [{"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)} for rank in (0, 1)]
-    return [start([sys.executable, *FIT], folder, environment | job | rank) for rank in ranks]
+    return [start([sys.executable, *fit], folder, environment | job | rank) for rank in ranks]
 
 
 def start(command: list[str], folder: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -42,10 +42,10 @@ def start(command: list[str], folder: Path, environment: dict[str, str]) -> subp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", [torchrun, srun], ids=["torchrun", "srun"])
-def test_two_processes_make_one_run(launcher: object, tmp_path: Path) -> None:
+def test_two_processes_make_one_run(launcher: object, styles: Path, tmp_path: Path) -> None:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "MASTER", "TORCHELASTIC"))}
     own |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    processes = launcher(tmp_path, own)  # type: ignore[operator]
+    processes = launcher([*FIT, f"--data.style={styles}"], tmp_path, own)  # type: ignore[operator]
     said = [process.communicate(timeout=250)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(said)
     (folder,) = (tmp_path / "runs").iterdir()
