@@ -118,7 +118,7 @@ def blurred(pictures: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def short_run(tmp_path_factory: pytest.TempPathFactory) -> StyleMethod:
-    return train(tmp_path_factory.mktemp("short"), "--model.steps", "60", "--data.workers", "0")
+    return train(tmp_path_factory.mktemp("short"), "--model.steps", "80", "--data.workers", "0")
 
 
 @pytest.mark.slow
