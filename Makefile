@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help fit test notebooks prove versions lint format clean
+.PHONY: help fit test slow notebooks prove versions lint format clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -16,8 +16,13 @@ help: ## list the targets
 fit: $(VENV)/installed ## train the default method on the default data; ARGS="--model.lr 1e-4 ..." changes it
 	$(BIN)/python -m fit $(ARGS)
 
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/installed-dev ## run the tests; ARGS="tests/fit -k video" picks some
-	$(BIN)/python -m pytest -m 'not prove' -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) -m 'not prove and not slow' $(ARGS)
+
+slow: $(VENV)/installed-dev ## the tests that start whole runs, compilers and notebooks (minutes); CI runs them too
+	$(PYTEST) -m 'slow and not prove' $(ARGS)
 
 notebooks: $(VENV)/installed-dev ## execute the notebooks one after the other (minutes); what they show goes to runs/notebooks
 	@mkdir -p runs/notebooks

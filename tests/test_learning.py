@@ -121,14 +121,12 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> StyleMethod:
     return train(tmp_path_factory.mktemp("short"), "--model.steps", "80", "--data.workers", "0")
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)  # the first of the two trains: minutes on a busy core that has no bfloat16
 def test_a_short_run_adds_no_flicker_and_no_block_pattern(short_run: StyleMethod, content: Clips, style: Clips) -> None:
     assert added_flicker(short_run.stylize, content, style) <= 1.3
     assert block_pattern(short_run.stylize(content.frames)) <= block_pattern(content.frames) + 0.05
 
 
-@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.timeout(900)
 def test_a_short_run_approaches_the_style(short_run: StyleMethod, photographs: Clips, style: Clips, shared: Path) -> None:

@@ -56,6 +56,7 @@ def disk(tmp_path: Path) -> Path:
     return tmp_path / "disk"
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_saving_leaves_the_checkpoint_before(disk: Path) -> None:
     command = [sys.executable, "-c", RUN, "--model.steps=9", "--checkpoints.every=1", "--checkpoints.keep=9", *SMALL]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -171,6 +171,7 @@ def interrupted(start: Start, folder: Path, steps: int, *options: str) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_stopped_killed_and_resumed_is_bit_for_bit_the_uninterrupted_run(
     small: list[str], start: Start, tmp_path: Path
 ) -> None:
@@ -203,6 +204,7 @@ TERM, KILL = signal.SIGTERM, signal.SIGKILL
 ENDINGS = [("first", TERM), ("second", TERM), ("second", KILL), ("loader", KILL)]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # eleven processes that import torch
 def test_whoever_goes_all_go_and_the_run_goes_on(small: list[str], start: Start, tmp_path: Path) -> None:
     options = ["--model.steps=1000", "--checkpoints.every=2", "--data.workers=1", "--trainer.devices=2"]

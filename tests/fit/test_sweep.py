@@ -217,6 +217,7 @@ def test_it_runs_in_a_thread_too(sweep_file: SweepFiles) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_a_real_run_on_two_devices_gets_its_suggestion_and_stays_in_its_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     parameters = {

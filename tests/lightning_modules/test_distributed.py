@@ -69,6 +69,7 @@ def memories(state: dict[str, Any]) -> dict[tuple[str, int], list[Tensor]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "dtype"), CASES)
 def test_two_devices_train_as_one(case: str, dtype: str, two_ranks: Path) -> None:
     one, trainer = runs.run(case, dtype)

@@ -1,18 +1,29 @@
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from fit.evaluation import published
 from fit.evaluation.published import Published
 from fit.evaluation.tools import Seen, Tools
 from lightning_modules.metrics.extractor import RandomFeatures
-from lightning_modules.metrics.frechet import FEATURES, frechet_distance
+from lightning_modules.metrics.frechet import frechet_distance
 
 TOOLS = Tools(RandomFeatures(), resamples=5)
 
 
+FEW = 64  # in place of 2048, whose eigenvalues take seconds
+
+
+@pytest.fixture(autouse=True)
+def few_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "FEATURES", FEW)
+    monkeypatch.setattr(published, "frechet_distance", partial(frechet_distance, FEW))
+
+
 def features(seed: int, count: int = 4) -> torch.Tensor:
-    return torch.rand(count, FEATURES, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(count, FEW, generator=torch.Generator().manual_seed(seed))
 
 
 def filled(inception: bool = True, art: bool = True) -> Published:
@@ -24,7 +35,7 @@ def filled(inception: bool = True, art: bool = True) -> Published:
 
 
 def distance(style: int, painted: int) -> float:
-    metric = frechet_distance()
+    metric = frechet_distance(FEW)
     metric.update(features(style), real=True)
     metric.update(features(painted), real=False)
     return float(metric.compute())

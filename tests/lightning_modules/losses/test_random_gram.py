@@ -61,7 +61,7 @@ def test_the_second_network_of_each_octave_sees_no_plain_colour_and_the_first_do
         assert seen[1].max() < 1e-5
 
 
-@pytest.mark.parametrize(("colour", "counts"), zip([(1, 1, 1), (1, 1, -2), (1, -1, 0)], OPPONENTS, strict=True))
+@pytest.mark.parametrize(("colour", "counts"), list(zip([(1, 1, 1), (1, 1, -2), (1, -1, 0)], OPPONENTS, strict=True)))
 def test_vivid_counts_light_and_differences_between_colours(colour: tuple[float, ...], counts: float) -> None:
     filters = torch.randn(4, 3, 3, 3, generator=generator())
     grey = torch.rand(1, 1, 8, 8, generator=generator(1))
