@@ -49,6 +49,7 @@ def test_what_other_processes_died_of_is_explained() -> None:
         assert "another rank is gone" in str(died(RuntimeError(text)))
     assert died(RuntimeError("another")) is None
     assert "a loader process died" in str(died(ConnectionResetError(104, "Connection reset by peer")))
+    assert "a loader process died" in str(died(EOFError()))
     assert died(ConnectionResetError(104, "Connection reset by peer", "/mnt/film.mp4")) is None
 
 
