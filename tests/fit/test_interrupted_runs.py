@@ -205,15 +205,16 @@ ENDINGS = [("first", TERM), ("second", TERM), ("second", KILL), ("loader", KILL)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # eleven processes that import torch
+@pytest.mark.timeout(900)  # ten processes that import torch
 def test_whoever_goes_all_go_and_the_run_goes_on(small: list[str], start: Start, tmp_path: Path) -> None:
     options = ["--model.steps=1000", "--checkpoints.every=2", "--data.workers=1", "--trainer.devices=2"]
-    run, reached = start(tmp_path / "run", *small, *options), 0
+    given, reached = [*small, *options], 0
     for who, how in ENDINGS:
+        run = start(tmp_path / "run", *given)
         run.wait_for_step(reached + 4)
         end(run, who, how)
-        reached = int(float(run.rows()[-1]["step"]))
-        run = start(tmp_path / "run", "--resume", "last", *(["--model.steps", f"{reached + 2}"] if who == "loader" else []))
+        given, reached = ["--resume", "last"], int(float(run.rows()[-1]["step"]))
+    run = start(tmp_path / "run", *given, "--model.steps", str(reached + 2))
     assert run.wait() == 0, run.text()
     assert int(float(run.rows()[-1]["step"])) == reached + 2
 
