@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, as_convolution, doubled, smoothed
+from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator
+from lightning_modules.ops.filters import as_convolution, doubled, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import repeat_edges
 
@@ -85,7 +86,7 @@ def folded_way_up(matrix: Tensor) -> Tensor:
     def differences(pixels: Tensor) -> Tensor:
         return smoothed(turned(pixels, matrix[1:]))
 
-    return torch.cat([as_convolution(luma, BLOCK), as_convolution(differences, BLOCK // 2)])
+    return torch.cat([as_convolution(luma, block=BLOCK), as_convolution(differences)])
 
 
 def turned(pixels: Tensor, matrix: Tensor) -> Tensor:

@@ -2,25 +2,28 @@
 
 Full-size convolutions of three colours cost several times what the same work costs on blocks. So a frame is halved, folded
 into blocks of 4x4 pixels, painted there and at half that size again, and brought back to full size by one fixed convolution.
-What the way down loses is given back by the frame itself, and moves with the scene exactly: out = up(paint - gain half) +
-gain frame. The fixed filter on the way up removes whatever repeats with the blocks, which would stay on the screen while the
-scene moves (compare Karras et al., "Alias-free generative adversarial networks", NeurIPS 2021).
+Its contour lines go in as well: strokes for what is smooth, which move with the scene. What the way down loses is given back by
+the frame itself, and moves with the scene exactly: out = up(paint - gain half) + gain frame. The fixed filter on the way up
+removes whatever repeats with the blocks, which would stay on the screen while the scene moves (compare Karras et al.,
+"Alias-free generative adversarial networks", NeurIPS 2021).
 """
-
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.generators.base import Generator
+from lightning_modules.ops.contours import LINES, Contours, folded_light
+from lightning_modules.ops.filters import as_convolution, doubled, filtered, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
+from lightning_modules.ops.statistics import full_precision
 
 BLOCK = 4  # pixels along the side of a block; two of the halved frame
 COLOURS = 3 * (BLOCK // 2) ** 2  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
-GAIN, SHARE = 11.0, 0.2  # of contrasts, bounded by tanh, that become strokes, and how much of them is there at the start
+# Strokes: contrasts are strengthened by GAIN and bounded; at the start there is SHARE of them and LINE of the contour lines.
+GAIN, SHARE, LINE = 11.0, 0.2, 0.3
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
 
 
@@ -60,7 +63,7 @@ class RealtimeGenerator(Generator):
     size_multiple = 2 * BLOCK
     min_size = 2 * BLOCK
 
-    contrasts: Tensor
+    filters: Tensor
     way_up: Tensor
     reach: int
 
@@ -69,25 +72,28 @@ class RealtimeGenerator(Generator):
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
         self.width = width
-        self.stem = EdgeConv2d(COLOURS, width, 3)
+        self.stem = EdgeConv2d(COLOURS + LINES, width, 3)
         self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
         self.deep = nn.Sequential(*(Separable(2 * width) for _ in range(depth)))
         self.up = EdgeConv2d(2 * width, width, 1)
         self.head = EdgeConv2d(width, COLOURS, 1)
-        self.strokes = nn.Conv2d(COLOURS, COLOURS, 1, bias=False)
+        self.strokes = nn.Conv2d(COLOURS + LINES, COLOURS, 1, bias=False)
         self.gain = nn.Parameter(torch.ones(()))  # of the frame's detail
         with torch.no_grad():
             for convolution, std in ((self.stem, 0.05), (self.head, 0.05), (self.up, 0.02)):
                 nn.init.normal_(convolution.weight, std=std)
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            self.strokes.weight.copy_(SHARE * torch.eye(COLOURS).view(COLOURS, COLOURS, 1, 1))
-            for colour in range(COLOURS):  # v as leaky(v) - leaky(-v) = (1 + slope) v
-                for sign, channel in ((1, colour), (-1, COLOURS + colour)):
+            nn.init.zeros_(self.strokes.weight)
+            for colour in range(COLOURS):
+                self.strokes.weight[colour, colour] = SHARE
+                self.strokes.weight[colour, COLOURS + colour // 3] = LINE  # of the same pixel, light and dark in all colours
+                for sign, channel in ((1, colour), (-1, COLOURS + colour)):  # v as leaky(v) - leaky(-v) = (1 + slope) v
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
-        # In blocks: stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
-        self.reach = BLOCK * (2 + 2 * depth + 1 + 2)
-        self.register_buffer("contrasts", folded_contrasts(), persistent=False)
+        # In blocks: light, stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
+        self.reach = BLOCK * (3 + Contours.reach + 2 * depth + 1 + 2)
+        self.contours = Contours()
+        self.register_buffer("filters", torch.cat([folded_contrasts(), folded_light()]), persistent=False)
         self.register_buffer("way_up", folded_way_up(), persistent=False)
 
     def paint(self, frames: Tensor) -> Tensor:
@@ -110,11 +116,14 @@ class RealtimeGenerator(Generator):
 
     def change(self, blocks: Tensor, overview: Tensor) -> Tensor:
         """What painting adds to frames times ``gain``, both at half size in blocks, ``(N, 12, h, w)``; for the way up."""
-        fine = F.leaky_relu(self.stem(blocks - EVEN * overview.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
+        contrasts_and_light = filtered(full_precision(blocks), self.filters)
+        lines = self.contours(contrasts_and_light[:, COLOURS:]).to(blocks.dtype)
+        seen = torch.cat([blocks - EVEN * overview.repeat(1, COLOURS // 3, 1, 1), lines], 1)
+        fine = F.leaky_relu(self.stem(seen), SLOPE, inplace=True)
         deep = self.up(self.deep(F.leaky_relu(self.down(fine), SLOPE, inplace=True)))
         fine = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(fine), SLOPE, inplace=True)
-        strokes = bounded(F.conv2d(repeat_edges(blocks, 1), self.contrasts.to(blocks.dtype)))
-        return bounded(self.head(fine).add_(self.strokes(strokes))) - self.gain * blocks
+        strokes = self.strokes(torch.cat([bounded(contrasts_and_light[:, :COLOURS]).to(blocks.dtype), lines], 1))
+        return bounded(self.head(fine).add_(strokes)) - self.gain * blocks
 
 
 def mean_colour(frames: Tensor) -> Tensor:
@@ -133,7 +142,7 @@ def folded_contrasts() -> Tensor:
     def differ(pixels: Tensor) -> Tensor:
         return GAIN * (pixels - F.conv2d(pixels, torch.ones(3, 1, 5, 5) / 25, padding=2, groups=3))
 
-    return as_convolution(differ, BLOCK // 2)
+    return as_convolution(differ)
 
 
 def folded_way_up() -> Tensor:
@@ -142,28 +151,4 @@ def folded_way_up() -> Tensor:
     On the half-size pixels [1, 2, 1] / 4 along each axis, which removes exactly whatever repeats with their blocks of two, then
     bilinear interpolation.
     """
-    return as_convolution(lambda pixels: doubled(smoothed(pixels)), BLOCK)
-
-
-def smoothed(pixels: Tensor) -> Tensor:
-    """[1, 2, 1] / 4 along each axis."""
-    row, colours = torch.tensor([1.0, 2.0, 1.0]) / 4, pixels.shape[1]
-    return F.conv2d(pixels, (row[:, None] * row).expand(colours, 1, 3, 3), padding=1, groups=colours)
-
-
-def doubled(pixels: Tensor) -> Tensor:
-    """Twice the size, by bilinear interpolation."""
-    return F.interpolate(pixels, scale_factor=2, mode="bilinear")
-
-
-def as_convolution(linear: Callable[[Tensor], Tensor], block: int) -> Tensor:
-    """A linear map of half-size pixels that sees no further than a block, as a 3x3 convolution of their blocks.
-
-    Args:
-        linear: ``(N, 3, h, w)`` to ``(N, C, H, W)``.
-        block: what its results are folded by.
-    """
-    side = 3 * BLOCK // 2
-    impulses = torch.eye(3 * side**2).view(-1, 3, side, side)  # one for every pixel of 3x3 blocks
-    centre = fold(linear(impulses), block)[:, :, 1, 1]  # what each of them gives to the middle block
-    return fold(centre.view(3, side, side, -1).permute(3, 0, 1, 2), BLOCK // 2).contiguous()
+    return as_convolution(lambda pixels: doubled(smoothed(pixels)), block=BLOCK)

@@ -60,7 +60,8 @@ def test_comes_out_as_by_way_of_rgb(
             # Pictures of hard edges between strong colours, which lie differently within stored colours on the two ways.
             assert np.abs(mine.rgb.astype(int) - other.rgb).mean() < edges
             flat = np.s_[size[0] // 2 + 2 : -2, size[1] // 2 + 2 : -2]
-            assert np.abs(mine.rgb[flat].astype(int) - other.rgb[flat]).max() <= 3
+            # Either way ends by half a step of luma and of colours, together 1.4 of blue; one begins by half a step of RGB.
+            assert np.abs(mine.rgb[flat].astype(int) - other.rgb[flat]).max() <= 4
 
 
 def test_is_compiled_where_the_network_is(clip: Clip, paint: AnySize, monkeypatch: pytest.MonkeyPatch) -> None:

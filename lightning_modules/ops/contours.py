@@ -1,0 +1,59 @@
+"""Contour lines of brightness, evenly close wherever brightness varies: strokes that move with the scene.
+
+A line of equal brightness belongs to what it lies on. Whatever is drawn along it moves with that exactly, without memory and
+without optical flow, and what is even has a stroke as well, where filters find nothing to strengthen. Where brightness varies
+twice as fast, only every second line is drawn; between, one set fades into the other (so Benard et al., "Dynamic solid textures
+for real-time coherent stylization", I3D 2009, fade octaves of texture as one comes nearer). What lines cannot follow is
+a change of the light itself: a scene that fades makes them wander.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.ops.filters import SIDE, as_convolution, filtered, slopes, smoothed
+
+LINES = SIDE**2  # channels: one for every pixel of a block
+SPACING = 4.0  # pixels from line to line
+LEAST, OCTAVES = 4.0 / 127.5, 6  # brightness from line to line at least: four grey levels; how often it doubles
+FLAT = 0.5 / 127.5  # slope, half a grey level from pixel to pixel: what is more even than that has fainter lines
+AROUND = 5  # blocks along each side over which slopes are averaged, so that tops and hollows have the lines of what is around
+
+
+class Contours(nn.Module):
+    """Brightness in blocks of 2x2 pixels to a drawing of its contour lines, in such blocks."""
+
+    slopes: Tensor
+    around: Tensor
+    reach = 1 + AROUND // 2  # blocks
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("slopes", as_convolution(slopes, 1), persistent=False)
+        self.register_buffer("around", torch.ones(1, 1, AROUND, AROUND) / AROUND**2, persistent=False)
+
+    @torch.no_grad()
+    def forward(self, light: Tensor) -> Tensor:
+        """Draw, in waves across the lines. No gradient goes back: the waves are too steep for one to tell anything.
+
+        Args:
+            light: smooth brightness ``(N, 4, h, w)`` in [-1, 1], float32.
+
+        Returns:
+            The same shape, in [-1, 1].
+        """
+        steep = filtered(light, self.slopes).square_().mean(1, keepdim=True).mul_(2)
+        around = filtered(steep, self.around)
+        strength = (steep / (around + FLAT**2)).sqrt_().clamp_(max=1)  # fainter on what is more even than around
+        octave = around.log2_().mul_(0.5).add_(math.log2(SPACING / LEAST)).clamp_(0, OCTAVES - 1)
+        finer = octave.floor()
+        coarser = octave - finer
+        phase = light * torch.exp2(-finer).mul_(math.pi / LEAST)
+        # (1 - coarser) sin(2 phase) + coarser sin(phase): the lines of one octave and of the next.
+        return phase.sin().mul_(phase.cos_().mul_(2 - 2 * coarser).add_(coarser)).mul_(strength)
+
+
+def folded_light() -> Tensor:
+    """Brightness of half-size pixels, twice smoothed by [1, 2, 1] / 4 along each axis, in blocks: ``(4, 12, 3, 3)``."""
+    return as_convolution(lambda pixels: smoothed(smoothed(pixels)).mean(1, keepdim=True))

@@ -1,0 +1,53 @@
+"""Fixed linear filters of pictures, and the same on their blocks: one convolution, exact for every pixel."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lightning_modules.ops.fold import fold
+from lightning_modules.ops.layers import repeat_edges
+
+SIDE = 2  # pixels along the side of a block that is looked at
+
+
+def smoothed(pixels: Tensor) -> Tensor:
+    """[1, 2, 1] / 4 along each axis."""
+    row, colours = torch.tensor([1.0, 2.0, 1.0]) / 4, pixels.shape[1]
+    return F.conv2d(pixels, (row[:, None] * row).expand(colours, 1, 3, 3), padding=1, groups=colours)
+
+
+def doubled(pixels: Tensor) -> Tensor:
+    """Twice the size, by bilinear interpolation."""
+    return F.interpolate(pixels, scale_factor=2, mode="bilinear")
+
+
+def slopes(pixels: Tensor) -> Tensor:
+    """Central differences down and to the right: ``(N, 1, h, w)`` to ``(N, 2, h, w)``."""
+    row = torch.zeros(3, 3)
+    row[1] = torch.tensor([-0.5, 0.0, 0.5])
+    return F.conv2d(pixels, torch.stack([row.mT, row])[:, None], padding=1)
+
+
+def as_convolution(linear: Callable[[Tensor], Tensor], colours: int = 3, block: int = SIDE) -> Tensor:
+    """A linear map of pixels that sees no further than a block of 2x2, as a 3x3 convolution of such blocks.
+
+    Args:
+        linear: ``(N, colours, h, w)`` to ``(N, C, H, W)``.
+        colours: of the pixels.
+        block: what its results are folded by.
+
+    Returns:
+        ``(block^2 C, 4 colours, 3, 3)``.
+    """
+    side = 3 * SIDE
+    impulses = torch.eye(colours * side**2).view(-1, colours, side, side)  # one for every pixel of 3x3 blocks
+    centre = fold(linear(impulses), block)[:, :, 1, 1]  # what each of them gives to the middle block
+    return fold(centre.view(colours, side, side, -1).permute(3, 0, 1, 2), SIDE).contiguous()
+
+
+def filtered(blocks: Tensor, filters: Tensor) -> Tensor:
+    """``(N, C, h, w)`` convolved with fixed filters, the edges repeated; in float32 under autocast, too."""
+    with torch.autocast(blocks.device.type, enabled=False):
+        return F.conv2d(repeat_edges(blocks, filters.shape[-1] // 2), filters.to(blocks.dtype))

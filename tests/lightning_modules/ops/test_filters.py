@@ -1,0 +1,30 @@
+"""Filters of pixels and the same of their blocks."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from lightning_modules.ops.filters import as_convolution, filtered, slopes, smoothed
+from lightning_modules.ops.fold import fold, unfold
+
+
+@pytest.mark.parametrize(("linear", "colours"), [(smoothed, 1), (smoothed, 3), (slopes, 1)])
+def test_a_convolution_of_blocks_is_the_filter_of_pixels(linear: Callable[[Tensor], Tensor], colours: int) -> None:
+    pixels = torch.randn(2, colours, 12, 16)
+    found = unfold(filtered(fold(pixels, 2), as_convolution(linear, colours)), 2)
+    torch.testing.assert_close(found[..., 2:-2, 2:-2], linear(pixels)[..., 2:-2, 2:-2])  # their borders differ
+
+
+def test_slopes_are_those_of_a_plane() -> None:
+    rows, columns = torch.meshgrid(torch.arange(6.0), torch.arange(7.0), indexing="ij")
+    found = slopes((3 * rows - 2 * columns)[None, None])[..., 1:-1, 1:-1]
+    torch.testing.assert_close(found, torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand_as(found))
+
+
+def test_filters_are_exact_under_autocast() -> None:
+    blocks, filters = torch.randn(1, 12, 6, 6), as_convolution(smoothed)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = filtered(blocks, filters)
+    torch.testing.assert_close(found, filtered(blocks, filters), atol=0, rtol=0)
