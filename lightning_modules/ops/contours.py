@@ -1,10 +1,10 @@
 """Contour lines of brightness, evenly close wherever brightness varies: strokes that move with the scene.
 
 A line of equal brightness belongs to what it lies on. Whatever is drawn along it moves with that exactly, without memory and
-without optical flow, and what is even has a stroke as well, where filters find nothing to strengthen. Where brightness varies
+without optical flow, and what is smooth has strokes as well, where filters find nothing to strengthen. Where brightness varies
 twice as fast, only every second line is drawn; between, one set fades into the other (so Benard et al., "Dynamic solid textures
-for real-time coherent stylization", I3D 2009, fade octaves of texture as one comes nearer). What lines cannot follow is
-a change of the light itself: a scene that fades makes them wander.
+for real-time coherent stylization", I3D 2009, fade octaves of texture as one comes nearer). What lines cannot follow is a change
+of the light itself: where that or compression moves brightness by a level, lines move by an eighth of their spacing.
 """
 
 import math
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from lightning_modules.ops.filters import SIDE, as_convolution, filtered, slopes, smoothed
 
 LINES = SIDE**2  # channels: one for every pixel of a block
-SPACING = 4.0  # pixels from line to line
-LEAST, OCTAVES = 4.0 / 127.5, 6  # brightness from line to line at least: four grey levels; how often it doubles
-FLAT = 0.5 / 127.5  # slope, half a grey level from pixel to pixel: what is more even than that has fainter lines
+SPACING = 4.0  # half-size pixels from line to line
+LEAST, OCTAVES = 8.0 / 127.5, 5  # brightness from line to line at least: eight grey levels; how often it doubles
+FLAT = 1.0 / 127.5  # slope: what varies less than a grey level from pixel to pixel has fainter lines, as compression moves them
 AROUND = 5  # blocks along each side over which slopes are averaged, so that tops and hollows have the lines of what is around
 
 
