@@ -3,8 +3,8 @@
 A line of equal brightness belongs to what it lies on. Whatever is drawn along it moves with that exactly, without memory and
 without optical flow, and what is smooth has strokes as well, where filters find nothing to strengthen. Where brightness varies
 twice as fast, only every second line is drawn; between, one set fades into the other (so Benard et al., "Dynamic solid textures
-for real-time coherent stylization", I3D 2009, fade octaves of texture as one comes nearer). What lines cannot follow is a change
-of the light itself: where that or compression moves brightness by a level, lines move by an eighth of their spacing.
+for real-time coherent stylization", I3D 2009, fade octaves of texture as one comes nearer). What lines cannot follow is
+a change of the light itself: where that or compression moves brightness by a level, they move by an eighth of their spacing.
 """
 
 import math
