@@ -23,7 +23,7 @@ BLOCK = 4  # pixels along the side of a block; two of the halved frame
 COLOURS = 3 * (BLOCK // 2) ** 2  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
 # Strokes: contrasts are strengthened by GAIN and bounded; at the start there is SHARE of them and LINE of the contour lines.
-GAIN, SHARE, LINE = 11.0, 0.2, 0.3
+GAIN, SHARE, LINE = 11.0, 0.2, 0.2
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
 
 
