@@ -22,8 +22,7 @@ from lightning_modules.ops.statistics import full_precision
 BLOCK = 4  # pixels along the side of a block; two of the halved frame
 COLOURS = 3 * (BLOCK // 2) ** 2  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
-# Strokes: contrasts are strengthened by GAIN and bounded; at the start there is SHARE of them and LINE of the contour lines.
-GAIN, SHARE, LINE = 11.0, 0.2, 0.2
+GAIN, SHARE = 11.0, 0.2  # of contrasts, bounded by tanh, that become strokes, and how much of them is there at the start
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
 
 
@@ -55,9 +54,10 @@ class RealtimeGenerator(Generator):
     Args:
         width: channels on blocks of 4x4 pixels, half of those on blocks of 8x8; at least 24.
         depth: separable blocks on 8x8 pixels, >= 1.
+        lines: how strong contour lines are at the start, in [0, 1]: more paints more, and flickers more where light changes.
 
     Raises:
-        ValueError: a width or depth too small.
+        ValueError: a width or depth too small, or lines beyond their range.
     """
 
     size_multiple = 2 * BLOCK
@@ -67,10 +67,12 @@ class RealtimeGenerator(Generator):
     way_up: Tensor
     reach: int
 
-    def __init__(self, width: int = 24, depth: int = 2) -> None:
+    def __init__(self, width: int = 24, depth: int = 2, lines: float = 0.2) -> None:
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
+        if not 0 <= lines <= 1:
+            raise ValueError(f"RealtimeGenerator: expected lines in [0, 1], got {lines}")
         self.width = width
         self.stem = EdgeConv2d(COLOURS + LINES, width, 3)
         self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
@@ -86,7 +88,7 @@ class RealtimeGenerator(Generator):
             nn.init.zeros_(self.strokes.weight)
             for colour in range(COLOURS):
                 self.strokes.weight[colour, colour] = SHARE
-                self.strokes.weight[colour, COLOURS + colour // 3] = LINE  # of the same pixel, light and dark in all colours
+                self.strokes.weight[colour, COLOURS + colour // 3] = lines  # of the same pixel, light and dark in all colours
                 for sign, channel in ((1, colour), (-1, COLOURS + colour)):  # v as leaky(v) - leaky(-v) = (1 + slope) v
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)

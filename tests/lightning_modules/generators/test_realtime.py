@@ -126,9 +126,22 @@ def test_the_filter_is_fixed_and_not_saved(network: RealtimeGenerator) -> None:
 def test_options() -> None:
     count = [sum(p.numel() for p in RealtimeGenerator(*args).parameters()) for args in ((24, 1), (32, 1), (24, 2))]
     assert len(set(count)) == 3
-    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2}
+    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2, "lines": 0.2}
     with pytest.raises(ValueError, match=r"width >= 24 and depth >= 1, got 23 and 0"):
         RealtimeGenerator(23, 0)
+    with pytest.raises(ValueError, match=r"lines in \[0, 1\], got -0.1"):
+        RealtimeGenerator(lines=-0.1)
+
+
+def test_starts_with_contour_lines_as_strong_as_asked() -> None:
+    ramp, painted = torch.linspace(-0.5, 0.5, 64).expand(1, 3, 64, 64), []
+    for lines in (0.0, 0.1, 0.2):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            painted.append(RealtimeGenerator(lines=lines)(ramp)[..., 16:48, 16:48])
+    weak, strong = (float((other - painted[0]).std()) for other in painted[1:])
+    assert weak > 0.02
+    assert strong == pytest.approx(2 * weak, rel=0.1)
 
 
 @pytest.mark.parametrize("size", [(20, 16), (16, 20)])
