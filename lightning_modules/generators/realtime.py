@@ -85,6 +85,7 @@ class RealtimeGenerator(Generator):
             for convolution, std in ((self.stem, 0.05), (self.head, 0.05), (self.up, 0.02)):
                 nn.init.normal_(convolution.weight, std=std)
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            nn.init.zeros_(self.stem.weight[:, COLOURS:])  # lines are strokes and no more until something else is learned
             nn.init.zeros_(self.strokes.weight)
             for colour in range(COLOURS):
                 self.strokes.weight[colour, colour] = SHARE
