@@ -67,7 +67,7 @@ class RealtimeGenerator(Generator):
     way_up: Tensor
     reach: int
 
-    def __init__(self, width: int = 24, depth: int = 2, lines: float = 0.3) -> None:
+    def __init__(self, width: int = 24, depth: int = 2, lines: float = 0.2) -> None:
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")

@@ -126,7 +126,7 @@ def test_the_filter_is_fixed_and_not_saved(network: RealtimeGenerator) -> None:
 def test_options() -> None:
     count = [sum(p.numel() for p in RealtimeGenerator(*args).parameters()) for args in ((24, 1), (32, 1), (24, 2))]
     assert len(set(count)) == 3
-    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2, "lines": 0.3}
+    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2, "lines": 0.2}
     with pytest.raises(ValueError, match=r"width >= 24 and depth >= 1, got 23 and 0"):
         RealtimeGenerator(23, 0)
     with pytest.raises(ValueError, match=r"lines in \[0, 1\], got -0.1"):
