@@ -1,9 +1,9 @@
 # Everything a fresh machine needs is Python 3.11 or newer and make. `make help` lists the targets.
 VENV := .venv
 BIN := $(VENV)/bin
-# In CI the exact versions of constraints.txt; elsewhere the ranges of pyproject.toml.
-CONSTRAINTS := $(if $(CI),--constraint constraints.txt)
-INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check $(CONSTRAINTS)
+# In CI the exact versions of constraints.txt, and no copies of 3 GB for a next time; elsewhere the ranges of pyproject.toml.
+IN_CI := $(if $(CI),--constraint constraints.txt --no-cache-dir)
+INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check $(IN_CI)
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
