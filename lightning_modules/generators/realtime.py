@@ -2,7 +2,7 @@
 
 Full-size convolutions of three colours cost several times what the same work costs on blocks. So a frame is halved, folded
 into blocks of 4x4 pixels, painted there and at half that size again, and brought back to full size by one fixed convolution.
-Its contour lines go in as well: strokes for what is smooth, which move with the scene. What the way down loses is given back by
+Its contrasts and contour lines are added as strokes, which move with the scene. What the way down loses is given back by
 the frame itself, and moves with the scene exactly: out = up(paint - gain half) + gain frame. The fixed filter on the way up
 removes whatever repeats with the blocks, which would stay on the screen while the scene moves (compare Karras et al.,
 "Alias-free generative adversarial networks", NeurIPS 2021).
@@ -22,7 +22,8 @@ from lightning_modules.ops.statistics import full_precision
 BLOCK = 4  # pixels along the side of a block; two of the halved frame
 COLOURS = 3 * (BLOCK // 2) ** 2  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
-GAIN, SHARE = 11.0, 0.2  # of contrasts, bounded by tanh, that become strokes, and how much of them is there at the start
+GAIN, SHARE = 11.0, 0.35  # of contrasts, bounded by tanh, that become strokes, and how much of them is there at the start
+DETAIL = 0.9  # share of the frame's finest detail at the start: a little less than all leaves room for the flicker of strokes
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
 
 
@@ -67,25 +68,24 @@ class RealtimeGenerator(Generator):
     way_up: Tensor
     reach: int
 
-    def __init__(self, width: int = 24, depth: int = 2, lines: float = 0.2) -> None:
+    def __init__(self, width: int = 24, depth: int = 2, lines: float = 0.3) -> None:
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
         if not 0 <= lines <= 1:
             raise ValueError(f"RealtimeGenerator: expected lines in [0, 1], got {lines}")
         self.width = width
-        self.stem = EdgeConv2d(COLOURS + LINES, width, 3)
+        self.stem = EdgeConv2d(COLOURS, width, 3)
         self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
         self.deep = nn.Sequential(*(Separable(2 * width) for _ in range(depth)))
         self.up = EdgeConv2d(2 * width, width, 1)
         self.head = EdgeConv2d(width, COLOURS, 1)
         self.strokes = nn.Conv2d(COLOURS + LINES, COLOURS, 1, bias=False)
-        self.gain = nn.Parameter(torch.ones(()))  # of the frame's detail
+        self.gain = nn.Parameter(torch.tensor(DETAIL))  # of the frame's detail
         with torch.no_grad():
             for convolution, std in ((self.stem, 0.05), (self.head, 0.05), (self.up, 0.02)):
                 nn.init.normal_(convolution.weight, std=std)
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            nn.init.zeros_(self.stem.weight[:, COLOURS:])  # lines are strokes and no more until something else is learned
             nn.init.zeros_(self.strokes.weight)
             for colour in range(COLOURS):
                 self.strokes.weight[colour, colour] = SHARE
@@ -93,8 +93,8 @@ class RealtimeGenerator(Generator):
                 for sign, channel in ((1, colour), (-1, COLOURS + colour)):  # v as leaky(v) - leaky(-v) = (1 + slope) v
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
-        # In blocks: light, stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
-        self.reach = BLOCK * (3 + Contours.reach + 2 * depth + 1 + 2)
+        # In blocks: stem, light and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
+        self.reach = BLOCK * (max(1 + 2 * depth + 1 + 2, 1 + Contours.reach) + 1)
         self.contours = Contours()
         self.register_buffer("filters", torch.cat([folded_contrasts(), folded_light()]), persistent=False)
         self.register_buffer("way_up", folded_way_up(), persistent=False)
@@ -120,12 +120,11 @@ class RealtimeGenerator(Generator):
     def change(self, blocks: Tensor, overview: Tensor) -> Tensor:
         """What painting adds to frames times ``gain``, both at half size in blocks, ``(N, 12, h, w)``; for the way up."""
         contrasts_and_light = filtered(full_precision(blocks), self.filters)
-        lines = self.contours(contrasts_and_light[:, COLOURS:]).to(blocks.dtype)
-        seen = torch.cat([blocks - EVEN * overview.repeat(1, COLOURS // 3, 1, 1), lines], 1)
-        fine = F.leaky_relu(self.stem(seen), SLOPE, inplace=True)
+        contrasts, light = contrasts_and_light[:, :COLOURS], contrasts_and_light[:, COLOURS:]
+        strokes = self.strokes(torch.cat([bounded(contrasts), self.contours(light)], 1).to(blocks.dtype))
+        fine = F.leaky_relu(self.stem(blocks - EVEN * overview.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
         deep = self.up(self.deep(F.leaky_relu(self.down(fine), SLOPE, inplace=True)))
         fine = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(fine), SLOPE, inplace=True)
-        strokes = self.strokes(torch.cat([bounded(contrasts_and_light[:, :COLOURS]).to(blocks.dtype), lines], 1))
         return bounded(self.head(fine).add_(strokes)) - self.gain * blocks
 
 

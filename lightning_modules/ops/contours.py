@@ -4,7 +4,7 @@ A line of equal brightness belongs to what it lies on. Whatever is drawn along i
 without optical flow, and what is smooth has strokes as well, where filters find nothing to strengthen. Where brightness varies
 twice as fast, only every second line is drawn; between, one set fades into the other (so Benard et al., "Dynamic solid textures
 for real-time coherent stylization", I3D 2009, fade octaves of texture as one comes nearer). What lines cannot follow is
-a change of the light itself: where that or compression moves brightness by a level, they move by an eighth of their spacing.
+a change of the light itself: where that or compression moves brightness by a level, they move by a twelfth of their spacing.
 """
 
 import math
@@ -12,13 +12,13 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.ops.filters import SIDE, as_convolution, filtered, slopes, smoothed
+from lightning_modules.ops.filters import SIDE, as_convolution, doubled, filtered, slopes, smoothed
 
 LINES = SIDE**2  # channels: one for every pixel of a block
-SPACING = 4.0  # half-size pixels from line to line
-LEAST, OCTAVES = 8.0 / 127.5, 5  # brightness from line to line at least: eight grey levels; how often it doubles
+SPACING = 6.0  # half-size pixels from line to line
+LEAST, OCTAVES = 12.0 / 127.5, 5  # brightness from line to line at least: twelve grey levels; how often it doubles
 FLAT = 1.0 / 127.5  # slope: what varies less than a grey level from pixel to pixel has fainter lines, as compression moves them
-AROUND = 5  # blocks along each side over which slopes are averaged, so that tops and hollows have the lines of what is around
+AROUND = torch.tensor([1.0, 2.0, 3.0, 2.0, 1.0]) / 9  # weights of blocks, along each axis, over which slopes are averaged
 
 
 class Contours(nn.Module):
@@ -26,12 +26,14 @@ class Contours(nn.Module):
 
     slopes: Tensor
     around: Tensor
-    reach = 1 + AROUND // 2  # blocks
+    pixels: Tensor
+    reach = 1 + len(AROUND) // 2 + 1  # blocks
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("slopes", as_convolution(slopes, 1), persistent=False)
-        self.register_buffer("around", torch.ones(1, 1, AROUND, AROUND) / AROUND**2, persistent=False)
+        self.register_buffer("around", (AROUND[:, None] * AROUND)[None, None], persistent=False)
+        self.register_buffer("pixels", as_convolution(doubled, 1, seen=1), persistent=False)
 
     @torch.no_grad()
     def forward(self, light: Tensor) -> Tensor:
@@ -43,17 +45,20 @@ class Contours(nn.Module):
         Returns:
             The same shape, in [-1, 1].
         """
+        light = light.contiguous(memory_format=torch.channels_last)
         steep = filtered(light, self.slopes).square_().mean(1, keepdim=True).mul_(2)
-        around = filtered(steep, self.around)
-        strength = (steep / (around + FLAT**2)).sqrt_().clamp_(max=1)  # fainter on what is more even than around
+        around = filtered(steep, self.around)  # so that tops and hollows have the lines of what is around
+        strength = (steep / (around / 4 + FLAT**2)).sqrt_().clamp_(max=1)  # fainter where less than half as steep as around
         octave = around.log2_().mul_(0.5).add_(math.log2(SPACING / LEAST)).clamp_(0, OCTAVES - 1)
+        # From block to block both change smoothly: steps would stay on the screen while the scene moves.
+        octave, strength = filtered(octave, self.pixels), filtered(strength, self.pixels)
         finer = octave.floor()
-        coarser = octave - finer
-        phase = light * torch.exp2(-finer).mul_(math.pi / LEAST)
+        coarser = octave.sub_(finer)
+        phase = torch.exp2(finer.neg_()).mul_(math.pi / LEAST).mul_(light)
         # (1 - coarser) sin(2 phase) + coarser sin(phase): the lines of one octave and of the next.
-        return phase.sin().mul_(phase.cos_().mul_(2 - 2 * coarser).add_(coarser)).mul_(strength)
+        return phase.cos().mul_(2 - 2 * coarser).add_(coarser).mul_(phase.sin_()).mul_(strength)
 
 
 def folded_light() -> Tensor:
-    """Brightness of half-size pixels, twice smoothed by [1, 2, 1] / 4 along each axis, in blocks: ``(4, 12, 3, 3)``."""
-    return as_convolution(lambda pixels: smoothed(smoothed(pixels)).mean(1, keepdim=True))
+    """Brightness of half-size pixels, smoothed by [1, 2, 1] / 4 along each axis, in blocks: ``(4, 12, 3, 3)``."""
+    return as_convolution(lambda pixels: smoothed(pixels).mean(1, keepdim=True))

@@ -30,21 +30,22 @@ def slopes(pixels: Tensor) -> Tensor:
     return F.conv2d(pixels, torch.stack([row.mT, row])[:, None], padding=1)
 
 
-def as_convolution(linear: Callable[[Tensor], Tensor], colours: int = 3, block: int = SIDE) -> Tensor:
-    """A linear map of pixels that sees no further than a block of 2x2, as a 3x3 convolution of such blocks.
+def as_convolution(linear: Callable[[Tensor], Tensor], colours: int = 3, block: int = SIDE, seen: int = SIDE) -> Tensor:
+    """A linear map of pixels that sees no further than a block of them, as a 3x3 convolution of such blocks.
 
     Args:
         linear: ``(N, colours, h, w)`` to ``(N, C, H, W)``.
         colours: of the pixels.
         block: what its results are folded by.
+        seen: what the pixels are folded by.
 
     Returns:
-        ``(block^2 C, 4 colours, 3, 3)``.
+        ``(block^2 C, seen^2 colours, 3, 3)``.
     """
-    side = 3 * SIDE
+    side = 3 * seen
     impulses = torch.eye(colours * side**2).view(-1, colours, side, side)  # one for every pixel of 3x3 blocks
     centre = fold(linear(impulses), block)[:, :, 1, 1]  # what each of them gives to the middle block
-    return fold(centre.view(colours, side, side, -1).permute(3, 0, 1, 2), SIDE).contiguous()
+    return fold(centre.view(colours, side, side, -1).permute(3, 0, 1, 2), seen).contiguous()
 
 
 def filtered(blocks: Tensor, filters: Tensor) -> Tensor:

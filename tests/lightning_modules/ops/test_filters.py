@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.ops.filters import as_convolution, filtered, slopes, smoothed
+from lightning_modules.ops.filters import as_convolution, doubled, filtered, slopes, smoothed
 from lightning_modules.ops.fold import fold, unfold
 
 
@@ -15,6 +15,12 @@ def test_a_convolution_of_blocks_is_the_filter_of_pixels(linear: Callable[[Tenso
     pixels = torch.randn(2, colours, 12, 16)
     found = unfold(filtered(fold(pixels, 2), as_convolution(linear, colours)), 2)
     torch.testing.assert_close(found[..., 2:-2, 2:-2], linear(pixels)[..., 2:-2, 2:-2])  # their borders differ
+
+
+def test_a_convolution_of_single_pixels_doubles_their_size() -> None:
+    pixels = torch.randn(2, 1, 5, 7)
+    found = unfold(filtered(pixels, as_convolution(doubled, 1, seen=1)), 2)
+    torch.testing.assert_close(found, doubled(pixels))  # at the borders, too
 
 
 def test_slopes_are_those_of_a_plane() -> None:
