@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator
-from lightning_modules.ops.filters import as_convolution, doubled, smoothed
+from lightning_modules.ops.filters import as_convolution, enlarged, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import repeat_edges
 
@@ -81,7 +81,7 @@ def folded_way_up(matrix: Tensor) -> Tensor:
     """The generator's own way up, for luma, and its part at half size, for the differences: ``(24, 12, 3, 3)``."""
 
     def luma(pixels: Tensor) -> Tensor:
-        return doubled(smoothed(turned(pixels, matrix[:1])))
+        return enlarged(smoothed(turned(pixels, matrix[:1])))
 
     def differences(pixels: Tensor) -> Tensor:
         return smoothed(turned(pixels, matrix[1:]))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lightning_modules.generators.base import Generator
 from lightning_modules.ops.contours import LINES, Contours, folded_light
-from lightning_modules.ops.filters import as_convolution, doubled, filtered, smoothed
+from lightning_modules.ops.filters import as_convolution, enlarged, filtered, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
 from lightning_modules.ops.statistics import full_precision
@@ -151,6 +151,6 @@ def folded_way_up() -> Tensor:
     """A smooth doubling of size, from blocks of half-size pixels to blocks of full-size ones, ``(48, 12, 3, 3)``.
 
     On the half-size pixels [1, 2, 1] / 4 along each axis, which removes exactly whatever repeats with their blocks of two, then
-    bilinear interpolation.
+    ``enlarged``.
     """
-    return as_convolution(lambda pixels: doubled(smoothed(pixels)), block=BLOCK)
+    return as_convolution(lambda pixels: enlarged(smoothed(pixels)), block=BLOCK)

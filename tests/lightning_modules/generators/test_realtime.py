@@ -26,11 +26,12 @@ def network() -> RealtimeGenerator:
     return generator
 
 
-def test_the_way_up_is_the_plain_filter_and_interpolation() -> None:
+def test_the_way_up_is_the_plain_filter_and_one_that_doubles() -> None:
     half = torch.randn(2, 3, 12, 16, dtype=torch.float64)
     row = torch.tensor([1.0, 2.0, 1.0], dtype=torch.float64) / 4
     smooth = F.conv2d(half, torch.outer(row, row).expand(3, 1, 3, 3), padding=1, groups=3)
-    expected = F.interpolate(smooth, scale_factor=2, mode="bilinear")
+    taps = torch.tensor([1.0, 5.0, 10.0, 10.0, 5.0, 1.0], dtype=torch.float64) / 16
+    expected = F.conv_transpose2d(smooth, torch.outer(taps, taps).expand(3, 1, 6, 6), stride=2, padding=2, groups=3)
     full = unfold(F.conv2d(fold(half, 2), folded_way_up().double(), padding=1), BLOCK)
     torch.testing.assert_close(full[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4])  # their borders differ
 
@@ -58,6 +59,13 @@ def test_the_way_up_removes_whatever_repeats_every_block() -> None:
     full = unfold(F.conv2d(pattern, folded_way_up()), BLOCK)
     colours = pattern[0, :, 0, 0].view(-1, 3).mean(0)
     torch.testing.assert_close(full, colours.view(1, 3, 1, 1).expand_as(full), atol=1e-6, rtol=0)
+
+
+def test_the_way_up_takes_steps_as_large_within_pixels_as_from_one_to_the_next() -> None:
+    waves = torch.sin(torch.arange(64.0) * torch.pi / 3).expand(1, 3, 64, 64)  # six half-size pixels long
+    steps = unfold(F.conv2d(fold(waves, 2), folded_way_up(), padding=1), BLOCK)[..., 8:-8, 8:-8].diff(dim=-1).square()
+    within, between = steps[..., 0::2].mean(), steps[..., 1::2].mean()
+    assert (between / within).sqrt() == pytest.approx(1, abs=0.02)  # bilinear interpolation alone: 1.15
 
 
 @pytest.mark.parametrize(("options", "alike"), [({"lines": 0.0}, 0.95), ({}, 0.93)])  # lines are paint over the content
