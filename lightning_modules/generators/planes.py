@@ -78,13 +78,13 @@ def blocks_to_rgb(matrix: Tensor) -> Tensor:
 
 
 def folded_way_up(matrix: Tensor) -> Tensor:
-    """The generator's own way up, for luma, and its part at half size, for the differences: ``(24, 12, 3, 3)``."""
+    """The generator's own way up, for luma, and halved again, for the differences: ``(24, 12, 3, 3)``."""
 
     def luma(pixels: Tensor) -> Tensor:
         return enlarged(smoothed(turned(pixels, matrix[:1])))
 
     def differences(pixels: Tensor) -> Tensor:
-        return smoothed(turned(pixels, matrix[1:]))
+        return halved(enlarged(smoothed(turned(pixels, matrix[1:]))))
 
     return torch.cat([as_convolution(luma, block=BLOCK), as_convolution(differences)])
 
