@@ -4,7 +4,8 @@ A line of equal brightness belongs to what it lies on. Whatever is drawn along i
 without optical flow, and what is smooth has strokes as well, where filters find nothing to strengthen. Where brightness varies
 twice as fast, only every second line is drawn; between, one set fades into the other (so Benard et al., "Dynamic solid textures
 for real-time coherent stylization", I3D 2009, fade octaves of texture as one comes nearer). What lines cannot follow is
-a change of the light itself: where that or compression moves brightness by a level, they move by a twelfth of their spacing at most.
+a change of the light itself: where that or compression moves brightness by a level, they move by a twelfth of their spacing at
+most.
 """
 
 import math
