@@ -26,8 +26,8 @@ def doubled(pixels: Tensor) -> Tensor:
 def enlarged(pixels: Tensor) -> Tensor:
     """Twice the size by [1, 5, 10, 10, 5, 1] / 16 along each axis: bilinear interpolation, smoothed.
 
-    By interpolation alone the steps within a pixel and those to the next would differ, which stays on the screen while the scene
-    moves.
+    By interpolation alone the steps within a pixel and those to the next would differ, which stays on the screen while the
+    scene moves.
     """
     return smoothed(doubled(pixels))
 
