@@ -98,8 +98,8 @@ def stages(source: Path, paint: Paint, given: argparse.Namespace, device: str) -
     def network() -> None:
         exhaust(repaint(again(frames, given.frames), planes or paint, given.batch, device, workers, threads))
 
-    # Warms up; in such threads, for compiled networks are translated anew for another number of them. Twice, for of several that
-    # translate at the same time one may find at its next frame that it has to do so again.
+    # Warms up; in such threads, for compiled networks are translated anew for another number of them. Twice, for of several
+    # that translate at the same time one may find at its next frame that it has to do so again.
     for _ in range(2):
         exhaust(repaint(again(frames, 2 * given.batch), planes or paint, given.batch, device, workers, threads))
     form = "planes" if planes else "RGB"
