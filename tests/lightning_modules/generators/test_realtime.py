@@ -68,13 +68,14 @@ def test_the_way_up_takes_steps_as_large_within_pixels_as_from_one_to_the_next()
     assert (between / within).sqrt() == pytest.approx(1, abs=0.02)  # bilinear interpolation alone: 1.15
 
 
-@pytest.mark.parametrize(("options", "alike"), [({"lines": 0.0}, 0.95), ({}, 0.93)])  # lines are paint over the content
-def test_starts_with_the_content_in_place(options: dict[str, float], alike: float) -> None:
+@pytest.mark.parametrize(("options", "over"), [({"lines": 0.0}, 1), ({}, 8)])  # lines are strokes over it: means are the same
+def test_starts_with_the_content_in_place(options: dict[str, float], over: int) -> None:
     torch.manual_seed(0)
     frames = F.interpolate(torch.rand(2, 3, 6, 6) * 2 - 1, 48, mode="bicubic").clamp(-1, 1)
     painted = RealtimeGenerator(**options)(frames)
     assert (painted - frames.tanh()).abs().mean() < 0.2
-    assert torch.corrcoef(torch.stack([painted.flatten(), frames.flatten()]))[0, 1] > alike
+    means = [F.avg_pool2d(pictures, over).flatten() for pictures in (painted, frames)]
+    assert torch.corrcoef(torch.stack(means))[0, 1] > 0.95
 
 
 def test_the_finest_detail_is_the_frames_own_times_a_gain() -> None:
