@@ -51,6 +51,7 @@ class Contours(nn.Module):
         steep = filtered(light, self.slopes).square_().mean(1, keepdim=True).mul_(2)
         around = filtered(steep, self.around)  # so that tops and hollows have the lines of what is around
         strength = (steep / (around / 4 + FLAT**2)).sqrt_().clamp_(max=1)  # fainter where less than half as steep as around
+        # What is even must have a logarithm, whatever a convolution makes of zeros.
         octave = around.clamp_(min=FLAT**4).log2_().mul_(0.5).add_(math.log2(SPACING / LEAST)).clamp_(0, OCTAVES - 1)
         # From block to block both change smoothly: steps would stay on the screen while the scene moves.
         octave, strength = filtered(octave, self.pixels), filtered(strength, self.pixels)
