@@ -9,16 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator
+from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, folded_way_down, mean_colour
 from lightning_modules.ops.filters import as_convolution, enlarged, smoothed
-from lightning_modules.ops.fold import fold, halved, unfold
+from lightning_modules.ops.fold import halved, unfold
 from lightning_modules.ops.layers import repeat_edges
 
-PIXELS = (BLOCK // 2) ** 2  # of a block of the halved frame
+LUMA, COLOURS = BLOCK**2, 2 * (BLOCK // 2) ** 2  # numbers that a block of a picture is stored as
 
 
 class PlanePainter(nn.Module):
     """Paints bytes of 4:2:0 pictures as the generator paints their RGB, but for the sharpest edges of colours.
+
+    What turns bytes to numbers in [-1, 1] and back is part of the convolutions.
 
     Args:
         network: the generator.
@@ -26,39 +28,49 @@ class PlanePainter(nn.Module):
         full: whether bytes have their full range; else luma lies in 16 .. 235 and colours in 16 .. 240.
     """
 
-    to_rgb: Tensor
+    luma_down: Tensor
+    colours_down: Tensor
+    level: Tensor
     way_up: Tensor
+    centres: Tensor
 
     def __init__(self, network: RealtimeGenerator, red: float, blue: float, full: bool) -> None:
         super().__init__()
         self.network = network
         # Bytes that stand for -1 and 1, of luma and of colours.
-        self.luma, self.chroma = ((0.0, 255.0), (0.5, 255.5)) if full else ((16.0, 235.0), (16.0, 240.0))
+        self.luma, self.colours = ((0.0, 255.0), (0.5, 255.5)) if full else ((16.0, 235.0), (16.0, 240.0))
+        scales = torch.tensor([(most - least) / 2 for least, most in (self.luma, self.colours)])
+        centres = torch.tensor([(most + least) / 2 for least, most in (self.luma, self.colours)])
         matrix = to_yuv(red, blue)
-        self.register_buffer("to_rgb", blocks_to_rgb(matrix.inverse()), persistent=False)
-        self.register_buffer("way_up", folded_way_up(matrix), persistent=False)
+        downs = [filters / scale for filters, scale in zip(folded_ways_down(matrix.inverse()), scales, strict=True)]
+        level = sum(filters.sum((1, 2, 3)) * -centre for filters, centre in zip(downs, centres, strict=True))
+        counts = torch.tensor([LUMA, COLOURS])  # of the results of the way up
+        way_up = folded_way_up(matrix) * scales.repeat_interleave(counts)[:, None, None, None]
+        for name, buffer in (("luma_down", downs[0]), ("colours_down", downs[1]), ("level", level), ("way_up", way_up)):
+            self.register_buffer(name, buffer, persistent=False)
+        self.register_buffer("centres", centres.repeat_interleave(counts), persistent=False)
         self.to(network.gain.device)
 
     @torch.inference_mode()
-    def forward(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, luma: Tensor, colours: Tensor) -> tuple[Tensor, Tensor]:
         """Paint pictures.
 
         Args:
             luma: ``(N, 1, H, W)`` uint8, H and W multiples of 8.
-            chroma: ``(N, 2, H / 2, W / 2)`` uint8, the blue and the red difference.
+            colours: ``(N, 2, H / 2, W / 2)`` uint8, the blue and the red difference.
 
         Returns:
             The same.
         """
-        y, colours = as_numbers(luma, *self.luma), as_numbers(chroma, *self.chroma)
-        stored = torch.cat([fold(halved(y), BLOCK // 2), fold(colours, BLOCK // 2)], 1)
-        blocks = F.conv2d(stored.contiguous(memory_format=torch.channels_last), self.to_rgb).clamp_(-1, 1)
-        overview = blocks.mean((-2, -1)).view(-1, PIXELS, 3, 1, 1).mean(1)
-        raised = F.conv2d(repeat_edges(self.network.change(blocks, overview), 1), self.way_up)
-        gain = self.network.gain
-        y = unfold(raised[:, : BLOCK**2], BLOCK).addcmul_(y, gain)
-        colours = unfold(raised[:, BLOCK**2 :], BLOCK // 2).addcmul_(colours, gain)
-        return as_bytes(y, *self.luma), as_bytes(colours, *self.chroma)
+        planes, gain = (luma.float(), colours.float()), self.network.gain
+        blocks = F.conv2d(planes[0], self.luma_down, self.level, BLOCK)
+        blocks = blocks.add_(F.conv2d(planes[1], self.colours_down, stride=BLOCK // 2)).clamp_(-1, 1)
+        change = self.network.change(blocks, mean_colour(blocks))
+        # A half, so that cutting off rounds: a pass over the frames less than rounding.
+        raised = F.conv2d(repeat_edges(change, 1), self.way_up, self.centres * (1 - gain) + 0.5)
+        y = unfold(raised[:, :LUMA], BLOCK).addcmul_(planes[0], gain)
+        differences = unfold(raised[:, LUMA:], BLOCK // 2).addcmul_(planes[1], gain)
+        return as_bytes(y, *self.luma), as_bytes(differences, *self.colours)
 
 
 def to_yuv(red: float, blue: float) -> Tensor:
@@ -68,13 +80,11 @@ def to_yuv(red: float, blue: float) -> Tensor:
     return torch.stack([luma, (only_blue - luma) / (2 * (1 - blue)), (only_red - luma) / (2 * (1 - red))])
 
 
-def blocks_to_rgb(matrix: Tensor) -> Tensor:
-    """From the luma of a block's half-size pixels, then the two differences of each, to their RGB: ``(12, 12, 1, 1)``."""
-    to_rgb = torch.zeros(PIXELS, 3, 3 * PIXELS)
-    for pixel in range(PIXELS):
-        to_rgb[pixel, :, pixel] = matrix[:, 0]
-        to_rgb[pixel, :, PIXELS + 2 * pixel :][:, :2] = matrix[:, 1:]
-    return to_rgb.reshape(3 * PIXELS, 3 * PIXELS, 1, 1)
+def folded_ways_down(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Luma, halved, and differences to blocks of half-size RGB: ``(12, 1, 4, 4)`` and ``(12, 2, 2, 2)``, to be added."""
+    luma = torch.eye(BLOCK**2).view(-1, 1, BLOCK, BLOCK)  # one for every pixel of a block
+    colours = torch.eye(COLOURS).view(-1, 2, BLOCK // 2, BLOCK // 2)
+    return folded_way_down(luma, turned(halved(luma), matrix[:, :1])), folded_way_down(colours, turned(colours, matrix[:, 1:]))
 
 
 def folded_way_up(matrix: Tensor) -> Tensor:
@@ -94,13 +104,6 @@ def turned(pixels: Tensor, matrix: Tensor) -> Tensor:
     return F.conv2d(pixels, matrix[..., None, None])
 
 
-def as_numbers(values: Tensor, least: float, most: float) -> Tensor:
-    """Bytes from ``least`` to ``most`` to numbers from -1 to 1."""
-    return values.float().sub_((least + most) / 2).mul_(2 / (most - least))
-
-
 def as_bytes(values: Tensor, least: float, most: float) -> Tensor:
-    """The reverse, in place, rounded to the nearest; what lies beyond is cut off."""
-    # Whole numbers by cutting off after adding a half: a pass over the frames less than rounding.
-    halves = values.mul_((most - least) / 2).add_((least + most) / 2 + 0.5)
-    return halves.clamp_(least + 0.5, min(most + 0.5, 255)).to(torch.uint8)
+    """Cut off what lies beyond, in place, and what is behind the point."""
+    return values.clamp_(least + 0.5, min(most + 0.5, 255)).to(torch.uint8)

@@ -11,6 +11,7 @@ most.
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.ops.filters import SIDE, as_convolution, doubled, filtered, slopes, smoothed
@@ -18,50 +19,56 @@ from lightning_modules.ops.filters import SIDE, as_convolution, doubled, filtere
 LINES = SIDE**2  # channels: one for every pixel of a block
 SPACING = 6.0  # half-size pixels from line to line
 LEAST, OCTAVES = 12.0 / 127.5, 5  # brightness from line to line at least: twelve grey levels; how often it doubles
-FLAT = 1.0 / 127.5  # slope from half-size pixel to the next: lines are fainter where it is less, as compression moves them
+FLAT = 1.25 / 127.5  # slope from half-size pixel to the next: lines fade where it is less, as compression moves them
 AROUND = (1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)  # weights of blocks, along each axis, over which slopes are averaged
 
 
 class Contours(nn.Module):
-    """Brightness in blocks of 2x2 pixels to a drawing of its contour lines, in such blocks."""
+    """Brightness and its slopes, in blocks of 2x2 pixels, to a drawing of contour lines, in such blocks."""
 
-    slopes: Tensor
     around: Tensor
-    pixels: Tensor
-    reach = 1 + len(AROUND) // 2 + 1  # blocks
+    reach = len(AROUND) // 2 + 1  # blocks
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("slopes", as_convolution(slopes, 1), persistent=False)
-        weights = torch.tensor(AROUND)
-        self.register_buffer("around", (weights[:, None] * weights)[None, None], persistent=False)
-        self.register_buffer("pixels", as_convolution(doubled, 1, seen=1), persistent=False)
+        size, linear = len(AROUND) + 2, (doubled, lambda blocks: doubled(averaged(blocks)))
+        filters = torch.cat([as_convolution(each, 1, seen=1, size=size) for each in linear])
+        # Of the sum of squares over a block's pixels; in units in which 1 is a line every ``SPACING`` pixels.
+        self.register_buffer("around", filters / SIDE**2 * (SPACING / LEAST) ** 2, persistent=False)
 
     @torch.no_grad()
-    def forward(self, light: Tensor) -> Tensor:
+    def forward(self, light: Tensor, slopes: Tensor) -> Tensor:
         """Draw, in waves across the lines. No gradient goes back: the waves are too steep for one to tell anything.
 
         Args:
             light: smooth brightness ``(N, 4, h, w)`` in [-1, 1], float32 or float64.
+            slopes: of it from half-size pixel to the next, down and to the right, ``(N, 8, h, w)``.
 
         Returns:
-            The same shape, in [-1, 1].
+            ``(N, 4, h, w)`` in [-1, 1].
         """
-        light = light.contiguous(memory_format=torch.channels_last)
-        steep = filtered(light, self.slopes).square_().mean(1, keepdim=True).mul_(2)
-        around = filtered(steep, self.around)  # so that tops and hollows have the lines of what is around
-        strength = (steep / (around / 4 + FLAT**2)).sqrt_().clamp_(max=1)  # fainter where less than half as steep as around
-        # What is even must have a logarithm, whatever a convolution makes of zeros.
-        octave = around.clamp_(min=FLAT**4).log2_().mul_(0.5).add_(math.log2(SPACING / LEAST)).clamp_(0, OCTAVES - 1)
+        squares = torch.linalg.vector_norm(slopes, dim=1, keepdim=True).square_()
         # From block to block both change smoothly: steps would stay on the screen while the scene moves.
-        octave, strength = filtered(octave, self.pixels), filtered(strength, self.pixels)
+        steep, around = filtered(squares, self.around).chunk(2, 1)  # around, so that tops and hollows have lines, too
+        even = (FLAT * SPACING / LEAST) ** 2
+        strength = (steep / (around / 4 + even)).sqrt_().clamp_(max=1)  # fainter where less than half as steep as around
+        octave = around.clamp(1, 4 ** (OCTAVES - 1)).log2_().div_(2)
         finer = octave.floor()
-        coarser = octave.sub_(finer)
-        phase = torch.exp2(finer.neg_()).mul_(math.pi / LEAST).mul_(light)
-        # (1 - coarser) sin(2 phase) + coarser sin(phase): the lines of one octave and of the next.
-        return phase.cos().mul_(2 - 2 * coarser).add_(coarser).mul_(phase.sin_()).mul_(strength)
+        phase = torch.exp2(-finer).mul_(light).mul_(math.pi / LEAST)
+        # The lines of one octave and of the next.
+        return torch.lerp((2 * phase).sin_(), phase.sin_(), octave.sub_(finer)).mul_(strength)
+
+
+def averaged(blocks: Tensor) -> Tensor:
+    """The tent of ``AROUND`` along each axis, ``(N, 1, h, w)`` to the same shape."""
+    row = torch.tensor(AROUND)
+    return F.conv2d(blocks, (row[:, None] * row)[None, None], padding=len(AROUND) // 2)
 
 
 def folded_light() -> Tensor:
-    """Brightness of half-size pixels, smoothed by [1, 2, 1] / 4 along each axis, in blocks: ``(4, 12, 3, 3)``."""
-    return as_convolution(lambda pixels: smoothed(pixels).mean(1, keepdim=True))
+    """Brightness of half-size pixels, smoothed by [1, 2, 1] / 4 along each axis, and its slopes, as ``(12, 12, 3, 3)``."""
+
+    def light(pixels: Tensor) -> Tensor:
+        return smoothed(pixels).mean(1, keepdim=True)
+
+    return torch.cat([as_convolution(light), as_convolution(lambda pixels: slopes(light(pixels)))])

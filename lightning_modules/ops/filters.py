@@ -39,25 +39,34 @@ def slopes(pixels: Tensor) -> Tensor:
     return F.conv2d(pixels, torch.stack([row.mT, row])[:, None], padding=1)
 
 
-def as_convolution(linear: Callable[[Tensor], Tensor], colours: int = 3, block: int = SIDE, seen: int = SIDE) -> Tensor:
-    """A linear map of pixels that sees no further than a block of them, as a 3x3 convolution of such blocks.
+def as_convolution(
+    linear: Callable[[Tensor], Tensor], colours: int = 3, block: int = SIDE, seen: int = SIDE, size: int = 3
+) -> Tensor:
+    """A linear map of pixels that sees only blocks of them nearby, as a convolution of such blocks.
 
     Args:
-        linear: ``(N, colours, h, w)`` to ``(N, C, H, W)``.
+        linear: ``(N, colours, h, w)`` to ``(N, C, H, W)``; sees no further than ``size // 2`` blocks.
         colours: of the pixels.
         block: what its results are folded by.
         seen: what the pixels are folded by.
+        size: of the convolution, odd.
 
     Returns:
-        ``(block^2 C, seen^2 colours, 3, 3)``.
+        ``(block^2 C, seen^2 colours, size, size)``.
     """
-    side = 3 * seen
-    impulses = torch.eye(colours * side**2).view(-1, colours, side, side)  # one for every pixel of 3x3 blocks
-    centre = fold(linear(impulses), block)[:, :, 1, 1]  # what each of them gives to the middle block
-    return fold(centre.view(colours, side, side, -1).permute(3, 0, 1, 2), seen).contiguous()
+    side, middle = size * seen, size // 2
+    impulses = torch.eye(colours * side**2).view(-1, colours, side, side)  # one for every pixel of the blocks
+    centre = fold(linear(impulses), block)[:, :, middle, middle]  # what each of them gives to the middle block
+    filters = fold(centre.view(colours, side, side, -1).permute(3, 0, 1, 2), seen)
+    return filters.contiguous(memory_format=torch.channels_last)
+
+
+def convolved(blocks: Tensor, filters: Tensor, stride: int = 1) -> Tensor:
+    """``(N, C, h, w)`` convolved with fixed filters, without a border; in float32 under autocast, too."""
+    with torch.autocast(blocks.device.type, enabled=False):
+        return F.conv2d(blocks, filters.to(blocks.dtype), stride=stride)
 
 
 def filtered(blocks: Tensor, filters: Tensor) -> Tensor:
-    """``(N, C, h, w)`` convolved with fixed filters, the edges repeated; in float32 under autocast, too."""
-    with torch.autocast(blocks.device.type, enabled=False):
-        return F.conv2d(repeat_edges(blocks, filters.shape[-1] // 2), filters.to(blocks.dtype))
+    """``convolved`` with the edges repeated, so that the size stays."""
+    return convolved(repeat_edges(blocks, filters.shape[-1] // 2), filters)

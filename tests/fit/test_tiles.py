@@ -44,7 +44,7 @@ def test_spans_cover_each_pixel_once_and_see_their_borders(length: int, side: in
 def test_tiled_is_untiled(network: RealtimeGenerator, size: tuple[int, int], tile: int) -> None:
     frames = torch.rand(2, 3, *size) * 2 - 1
     seen: list[list[int]] = []
-    network.stem.register_forward_pre_hook(lambda _, blocks: seen.append([4 * side for side in blocks[0].shape[-2:]]))
+    network.down.register_forward_pre_hook(lambda _, blocks: seen.append([4 * side for side in blocks[0].shape[-2:]]))
     whole = network(frames)
     seen.clear()
     painted = tiled(network, tile, network.reach)(frames)

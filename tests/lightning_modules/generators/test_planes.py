@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightning_modules.generators.planes import PlanePainter, as_bytes, as_numbers, to_yuv
+from lightning_modules.generators.planes import PlanePainter, as_bytes, to_yuv
 from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.ops.fold import halved
 
@@ -31,6 +31,16 @@ def planes(height: int, width: int) -> tuple[Tensor, Tensor]:
     return luma.round().to(torch.uint8), chroma.round().to(torch.uint8)
 
 
+def as_numbers(values: Tensor, least: float, most: float) -> Tensor:
+    """Bytes from ``least`` to ``most`` to numbers from -1 to 1."""
+    return (values.float() - (least + most) / 2) * 2 / (most - least)
+
+
+def as_stored(numbers: Tensor, least: float, most: float) -> Tensor:
+    """The reverse, rounded."""
+    return as_bytes(numbers * (most - least) / 2 + (least + most) / 2 + 0.5, least, most)
+
+
 def test_the_matrix_is_that_of_the_standard() -> None:
     # ITU-R BT.601-7, 2.5.1 and 2.5.2
     expected = [[0.299, 0.587, 0.114], [-0.299 / 1.772, -0.587 / 1.772, 0.5], [0.5, -0.587 / 1.402, -0.114 / 1.402]]
@@ -51,7 +61,7 @@ def test_paints_what_the_generator_paints_of_their_rgb(
         painted = torch.einsum("dc,nchw->ndhw", matrix, network(torch.einsum("cd,ndhw->nchw", matrix.inverse(), stored)))
     painted_luma, painted_chroma = PlanePainter(network, *shares, full)(luma, chroma)
     assert (painted_luma.float() - luma.float()).abs().mean() > 3  # it did paint
-    assert (painted_luma.int() - as_bytes(painted[:, :1].clone(), low, high).int()).abs().max() <= 1
+    assert (painted_luma.int() - as_stored(painted[:, :1], low, high).int()).abs().max() <= 1
     steps = (as_numbers(painted_chroma, least, most) - halved(painted[:, 1:])).abs() * (most - least) / 2
     assert steps.max() < 1  # rounding, and the clamp
 
@@ -72,5 +82,5 @@ def test_extremes_stay_in_range(full: bool) -> None:
 @pytest.mark.parametrize(("least", "most"), [(0, 255), (16, 235), (16, 240), (0.5, 255.5)])
 def test_bytes_come_back_and_what_lies_beyond_is_cut_off(least: float, most: float) -> None:
     values = torch.arange(int(least + 0.5), int(min(most, 255)) + 1, dtype=torch.uint8)
-    assert torch.equal(as_bytes(as_numbers(values, least, most), least, most), values)
-    assert as_bytes(torch.tensor([-3.0, 3.0]), least, most).tolist() == [int(least + 0.5), int(min(most, 255))]
+    assert torch.equal(as_stored(as_numbers(values, least, most), least, most), values)
+    assert as_stored(torch.tensor([-3.0, 3.0]), least, most).tolist() == [int(least + 0.5), int(min(most, 255))]

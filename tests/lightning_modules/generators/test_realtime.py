@@ -36,6 +36,11 @@ def test_the_way_up_is_the_plain_filter_and_one_that_doubles() -> None:
     torch.testing.assert_close(full[..., 4:-4, 4:-4], expected[..., 4:-4, 4:-4])  # their borders differ
 
 
+def test_blocks_are_those_of_the_halved_frame(network: RealtimeGenerator) -> None:
+    frames = torch.randn(2, 3, 16, 24)
+    torch.testing.assert_close(network.in_blocks(frames), fold(F.avg_pool2d(frames, 2), 2))
+
+
 def test_contrasts_are_differences_to_the_mean_around() -> None:
     half = torch.randn(2, 3, 12, 16, dtype=torch.float64)
     expected = GAIN * (half - F.avg_pool2d(half, 5, stride=1, padding=2))

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightning_modules.ops.contours import FLAT, LEAST, SPACING, Contours, folded_light
-from lightning_modules.ops.filters import filtered
+from lightning_modules.ops.contours import FLAT, LEAST, LINES, SPACING, Contours, folded_light
+from lightning_modules.ops.filters import filtered, slopes, smoothed
 from lightning_modules.ops.fold import fold, unfold
 
 SIDE = 64
@@ -14,7 +14,12 @@ SIDE = 64
 
 def drawn(light: Tensor) -> Tensor:
     """Lines of brightness ``(N, 1, h, w)``, not in blocks."""
-    return unfold(Contours()(fold(light, 2)), 2)
+    return unfold(lines_of(light.expand(-1, 3, -1, -1)), 2)
+
+
+def lines_of(half: Tensor) -> Tensor:
+    """Lines of half-size frames, in blocks."""
+    return Contours()(*filtered(fold(half, 2), folded_light()).split([LINES, 2 * LINES], 1))
 
 
 def ramp(slope: float, angle: float = 0.0) -> Tensor:
@@ -68,7 +73,7 @@ def test_noise_hardly_moves_them() -> None:
     generator = torch.Generator().manual_seed(1)
     frames = ramp(1 / 127.5).expand(1, 3, -1, -1)  # half size: a grey level from pixel to pixel
     noise = torch.randn(frames.shape, generator=generator) * 2 * 2 / 255 / 2  # of 2/255 of full range; halving halves it
-    clean, noisy = (Contours()(filtered(fold(x, 2), folded_light())) for x in (frames, frames + noise))
+    clean, noisy = (lines_of(x) for x in (frames, frames + noise))
     together = torch.corrcoef(torch.stack([clean[..., 4:-4, 4:-4].flatten(), noisy[..., 4:-4, 4:-4].flatten()]))
     assert together[0, 1] > 0.9
 
@@ -77,6 +82,14 @@ def test_nothing_is_drawn_on_what_is_even() -> None:
     even = torch.linspace(-1, 1, 50).view(-1, 1, 1, 1).expand(-1, 1, 16, 16)
     assert drawn(even).abs().max() < 1e-3
     assert drawn(ramp(FLAT / 10))[..., 8:-8, 8:-8].abs().max() < 0.15
+
+
+def test_brightness_is_smoothed_and_its_slopes_are_those_of_what_is_smooth() -> None:
+    half = torch.randn(2, 3, 12, 16)
+    light, slope = filtered(fold(half, 2), folded_light()).split([LINES, 2 * LINES], 1)
+    smooth = smoothed(half).mean(1, keepdim=True)
+    torch.testing.assert_close(unfold(light, 2)[..., 2:-2, 2:-2], smooth[..., 2:-2, 2:-2])  # their borders differ
+    torch.testing.assert_close(unfold(slope, 2)[..., 2:-2, 2:-2], slopes(smooth)[..., 2:-2, 2:-2])
 
 
 def test_no_gradient_goes_back() -> None:

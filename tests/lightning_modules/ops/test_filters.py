@@ -23,6 +23,16 @@ def test_a_convolution_of_single_pixels_doubles_their_size() -> None:
     torch.testing.assert_close(found, doubled(pixels))  # at the borders, too
 
 
+def test_a_larger_convolution_sees_further() -> None:
+    pixels = torch.randn(2, 1, 8, 9)
+
+    def far(values: Tensor) -> Tensor:
+        return doubled(smoothed(smoothed(values)))  # three pixels to each side
+
+    found = unfold(filtered(pixels, as_convolution(far, 1, seen=1, size=7)), 2)
+    torch.testing.assert_close(found[..., 6:-6, 6:-6], far(pixels)[..., 6:-6, 6:-6])  # their borders differ
+
+
 def test_slopes_are_those_of_a_plane() -> None:
     rows, columns = torch.meshgrid(torch.arange(6.0), torch.arange(7.0), indexing="ij")
     found = slopes((3 * rows - 2 * columns)[None, None])[..., 1:-1, 1:-1]
