@@ -9,7 +9,7 @@ Size = tuple[int, int]
 
 
 def random_frame(size: Size, device: str) -> Tensor:
-    """Noise ``(1, 3, H, W)`` in [-1, 1].
+    """Noise ``(1, 3, H, W)`` in [-1, 1], channels-last, as the frames of ``fit.stylize`` lie.
 
     Args:
         size: (height, width).
@@ -22,13 +22,13 @@ def random_frame(size: Size, device: str) -> Tensor:
     if min(size) < 1:
         raise ValueError(f"size: expected height and width of at least 1, got {height}x{width}")
     try:
-        frame = (torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0)) * 2 - 1).to(device)
+        frame = torch.rand(1, height, width, 3, generator=torch.Generator().manual_seed(0)).mul_(2).sub_(1).to(device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"{height}x{width} on {device}: expected a device that is there, with room: {reason}") from error
     if frame.device.type not in ("cpu", "cuda"):
         raise ValueError(f"device: expected cpu or cuda, whose time and memory can be measured, got {device}")
-    return frame
+    return frame.permute(0, 3, 1, 2)
 
 
 def paint_frame(paint: Paint, frame: Tensor) -> Tensor:

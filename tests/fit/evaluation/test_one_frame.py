@@ -13,6 +13,7 @@ def test_it_is_noise_over_the_whole_range_and_always_the_same() -> None:
     assert -1 <= frame.min() < -0.99
     assert 0.99 < frame.max() <= 1
     assert torch.equal(random_frame((20, 30), "cpu"), frame)
+    assert frame.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_it_is_painted_without_a_graph() -> None:
