@@ -32,7 +32,7 @@ class Unfolded(nn.Module):
         self.there, self.back = nn.Linear(3, 12, bias=False), nn.Linear(12, 3, bias=False)
 
     def forward(self, frames: Tensor) -> Tensor:
-        pixels = frames.permute(0, 2, 3, 1).contiguous()  # FRAME, held to the end
+        pixels = frames.permute(0, 2, 3, 1).clone()  # FRAME, held to the end
         wide: Tensor = self.there(pixels).relu_()  # 4 * FRAME
         return self.back(wide).permute(0, 3, 1, 2)  # FRAME
 
