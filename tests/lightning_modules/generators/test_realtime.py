@@ -158,6 +158,17 @@ def test_starts_with_contour_lines_as_strong_as_asked() -> None:
     assert strong == pytest.approx(2 * weak, rel=0.1)
 
 
+def test_contour_lines_are_strokes_and_no_input_of_the_network(network: RealtimeGenerator) -> None:
+    frames, lines = torch.rand(1, 3, 32, 40) * 2 - 1, network.strokes.weight.detach()[:, COLOURS:].clone()
+    with torch.no_grad():
+        network.strokes.weight[:, COLOURS:] = 0
+        blank = network(frames)
+        network.contours.forward = lambda light, slopes: torch.ones_like(light)  # type: ignore[method-assign]
+        torch.testing.assert_close(network(frames), blank, atol=0, rtol=0)
+        network.strokes.weight[:, COLOURS:] = lines
+        assert (network(frames) - blank).abs().mean() > 0.01
+
+
 @pytest.mark.parametrize("size", [(20, 16), (16, 20)])
 def test_sizes_that_are_no_whole_blocks_are_refused(network: RealtimeGenerator, size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"multiples of 8 .* got {size[0]}x{size[1]}"):
