@@ -69,7 +69,7 @@ def _add_painting(command: Callable[..., Parser]) -> None:
     video = command("stylize", stylize, "repainting a video: each stage alone, all together, and the usual network")
     video.add_argument("--size", default=(720, 1280), type=height_and_width, metavar="HxW", help="of the frames (720x1280)")
     video.add_argument("--frames", default=60, type=at_least(1), metavar="N", help="of the film (60)")
-    video.add_argument("--batch", default=1, type=at_least(1), metavar="N", help="frames painted at once (1)")
+    video.add_argument("--batch", type=at_least(1), metavar="N", help="frames painted at once (as fit.stylize does)")
     video.add_argument("--seconds", default=5, type=at_least(1), metavar="N", help="for each network by itself (5)")
     video.add_argument("--compile", action="store_true", help="translate the network first, as fit.stylize --compile does")
     video.add_argument("--checkpoint", type=Path, metavar="PATH", help="whose network paints (the default one, untrained)")

@@ -23,7 +23,7 @@ from fit.bench_networks import networks
 from fit.evaluation.one_frame import random_frame
 from fit.hardware import place, usable
 from fit.planes import in_planes
-from fit.render import check, painters, render
+from fit.render import check, frames_together, painters, render
 from fit.stream import Paint, load_whole, repaint, whole
 from fit.timeline import Event, Frame, play
 from fit.video import VideoWriter
@@ -48,6 +48,7 @@ def stylize(given: argparse.Namespace) -> None:
     random_frame(given.size, device)  # refuses sizes and devices before any work
     method = load_whole(given.checkpoint, device) if given.checkpoint else Realtime().to(device).eval()
     height, width = given.size
+    given.batch = given.batch or (1 if given.compile else frames_together(given.size, device))
     what = f"{type(method.stylizer()).__name__}, {given.checkpoint or 'untrained'}{', compiled' if given.compile else ''}"
     paint = whole(method, given.compile)
     print(f"Repainting {given.frames} frames of {width}x{height}, mp4 to mp4, H.264; {what}; {place(torch.device(device))}")
@@ -106,7 +107,7 @@ def stages(source: Path, paint: Paint, given: argparse.Namespace, device: str) -
     return {
         "check (decode)": measured(lambda: check([source]), given.frames),
         f"decode, to {form}": measured(lambda: exhaust(played()), given.frames),
-        f"network, {workers} at once": measured(network, given.frames),
+        f"network, {workers * given.batch} at once": measured(network, given.frames),
         f"encode, from {form}": measured(encode, given.frames),
     }
 

@@ -24,6 +24,7 @@ from fit.timeline import WHOLE, Cut, Event, Frame, fitted_size, look_through, pl
 from fit.video import VideoWriter
 
 T = TypeVar("T")
+TOGETHER, MOST_TOGETHER = 2**19, 8  # pixels that keep operators busy for longer than they take to start, and frames at most
 READ_AHEAD = 4  # frames and packets of sound, beside two batches
 MOST_PAINTERS = 4
 INTERRUPTED = 130  # status of a command that Ctrl-C ended
@@ -76,7 +77,7 @@ def render(
     cut: Cut = WHOLE,
     frames: int | None = None,
     crf: int | None = None,
-    batch: int = 1,
+    batch: int | None = 1,
     device: str = "cpu",
     latency: bool = False,
     raw: RawFormat | None = None,
@@ -93,7 +94,7 @@ def render(
         cut: first second to keep, and the first not to keep or None.
         frames: how many there will be, for the progress bar; None when unknown.
         crf: quality of the video encoder; None is the usual one.
-        batch: frames painted at once.
+        batch: frames painted at once; None is the usual number, see ``frames_together``, and of live inputs one.
         device: where the frames are painted.
         latency: finish every frame before the next one is decoded.
         raw: what raw frames on standard input are.
@@ -112,7 +113,8 @@ def render(
         live = [reader for reader in readers if isinstance(reader, LiveReader)]
         planes = in_planes(paint, [reader.info for reader in readers], writer.target, writer.pixel_format)
         events = play(readers, writer.target, cut, planes=planes is not None)
-        with painting(events, planes or paint, 1 if latency else batch, device, latency, live) as painted:
+        at_once = 1 if latency or live else frames_together((writer.target.height, writer.target.width), device)
+        with painting(events, planes or paint, batch or at_once, device, latency, live) as painted:
             by_hand = write(with_bar(painted, "painting", frames), writer, readers, pace, bool(live))
     speed = writer.frames / max(time.monotonic() - began, 1e-9)
     count = f"{writer.frames} frame{'s' * (writer.frames != 1)}"
@@ -143,6 +145,13 @@ def painting(
         for reader in live:  # left first: reading may wait for what never comes
             stack.callback(reader.interrupt)
         yield stack.enter_context(closing(repaint(ready, paint, batch, device, *painters(device))))
+
+
+def frames_together(size: tuple[int, int], device: str) -> int:
+    """How many frames of (height, width) are painted at once if nobody says: on a CPU several small ones, else one."""
+    if torch.device(device).type != "cpu":
+        return 1
+    return min(max(1, TOGETHER // (size[0] * size[1])), MOST_TOGETHER)
 
 
 def painters(device: str) -> tuple[int, int]:

@@ -48,7 +48,8 @@ def parser() -> Parser:
     made.add_argument("--start", default=Fraction(0), type=seconds, metavar="S", help="leave out what comes before (seconds)")
     made.add_argument("--end", type=seconds, metavar="S", help="leave out what comes from here on (seconds)")
     made.add_argument("--crf", type=int, metavar="N", help="quality: 0 is best, 51 worst (18; for .webm 24)")
-    made.add_argument("--batch", default=1, type=int, metavar="N", help="frames painted at once (1); more may suit a GPU")
+    at_once = "frames painted at once (on a CPU several small ones, else 1); more may suit a GPU"
+    made.add_argument("--batch", type=int, metavar="N", help=at_once)
     made.add_argument(
         "--tile", type=at_least(1), metavar="N", help="paint in squares of N pixels: frames of any size in little memory"
     )
@@ -113,7 +114,9 @@ def stylize(inputs: Sequence[Place], output: Place, given: argparse.Namespace, d
         # Inputs are read to their end first: better to hear of damage now than after hours of painting.
         frames = check(files, cut)
     raw = given.size and RawFormat(given.size, given.fps or USUAL_RATE)
-    return render(inputs, output, network(given, device), cut, frames, given.crf, given.batch, device, given.latency, raw)
+    # A last batch of fewer frames would be compiled anew; and who asks for tiles is short of memory.
+    batch = 1 if given.batch is None and (given.compile or given.tile) else given.batch
+    return render(inputs, output, network(given, device), cut, frames, given.crf, batch, device, given.latency, raw)
 
 
 def network(given: argparse.Namespace, device: str) -> Paint:
@@ -129,9 +132,9 @@ def complaints(inputs: Sequence[Place], output: Place, given: argparse.Namespace
         yield f"expected at least one IN before OUT, got {output} alone"
     if given.end is not None and given.end <= given.start:
         yield f"--end must come after --start, got {float(given.end):g} and {float(given.start):g}"
-    if given.batch < 1:
+    if given.batch is not None and given.batch < 1:
         yield f"--batch must be at least 1, got {given.batch}"
-    if given.latency and given.batch > 1:
+    if given.latency and (given.batch or 1) > 1:
         yield f"--latency paints frame by frame, got --batch {given.batch}; leave one of them out"
     if given.tile and is_onnx(given.checkpoint):
         yield f"--tile needs a checkpoint, got {given.checkpoint}; leave --tile out, or give the one it was exported from"

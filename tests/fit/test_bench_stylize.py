@@ -92,7 +92,7 @@ def test_each_stage_takes_every_frame(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("fit.bench_stylize.painters", lambda _: (1, 1))
     given = SimpleNamespace(frames=5, batch=2)
     found = stages(film(tmp_path / "a.mp4", (32, 48), 5), paint, given, "cpu")  # type: ignore[arg-type]
-    assert list(found) == ["check (decode)", "decode, to RGB", "network, 1 at once", "encode, from RGB"]
+    assert list(found) == ["check (decode)", "decode, to RGB", "network, 2 at once", "encode, from RGB"]
     assert painted == 2 * 4 + 5  # two batches to warm up, twice
     with open_video(tmp_path / "out.mp4") as reader:
         assert len(list(reader)) == 5

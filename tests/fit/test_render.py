@@ -11,7 +11,7 @@ from torch import Tensor
 
 from datamodules.errors import DataError
 from datamodules.frames import VideoReader, open_video
-from fit.render import check, expected_frames, painters, render, with_bar
+from fit.render import check, expected_frames, frames_together, painters, render, with_bar
 from fit.video import VideoWriter
 
 Clip = Callable[..., Path]
@@ -116,6 +116,28 @@ def test_for_latency_a_frame_is_written_before_the_next_is_decoded(
     render([source], tmp_path / "usual.mp4", same)
     held = [b"mbtree=1" in (tmp_path / name).read_bytes() for name in ("out.mp4", "usual.mp4")]
     assert held == [False, True]  # what x264 notes down: whether it looks at later frames first
+
+
+@pytest.mark.parametrize(
+    ("size", "device", "count"),
+    [((256, 448), "cpu", 4), ((360, 640), "cpu", 2), ((720, 1280), "cpu", 1), ((8, 8), "cpu", 8), ((256, 448), "cuda", 1)],
+)
+def test_small_frames_are_painted_together_on_a_cpu(size: tuple[int, int], device: str, count: int) -> None:
+    assert frames_together(size, device) == count
+
+
+@pytest.mark.parametrize(("batch", "groups"), [(None, [8, 2]), (1, [1] * 10), (3, [3, 3, 3, 1])])
+def test_as_many_frames_are_painted_together_as_asked_or_as_suit_them(
+    batch: int | None, groups: list[int], clip: Clip, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    def paint(frames: Tensor) -> Tensor:
+        seen.append(len(frames))
+        return frames
+
+    render([clip(times=[Fraction(n, 25) for n in range(10)])], tmp_path / "out.mp4", paint, batch=batch)
+    assert sorted(seen) == sorted(groups)  # in several threads
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell how much memory is in use")

@@ -247,7 +247,7 @@ def test_an_end_in_the_middle_leaves_nothing(
     monkeypatch.setattr(command, "load_paint", lambda *_: paint)
     outcome: object
     try:
-        outcome = run(clip(), tmp_path / "out.mp4")
+        outcome = run(clip(), tmp_path / "out.mp4", "--batch", 1)
     except (SystemExit, ZeroDivisionError) as error:  # the last stands for a bug, whose traceback is wanted
         outcome = error.code if isinstance(error, SystemExit) else "traceback"
     assert outcome == {KeyboardInterrupt: 130, torch.OutOfMemoryError: 2, ZeroDivisionError: "traceback"}[failure]
