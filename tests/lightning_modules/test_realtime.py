@@ -140,7 +140,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("temporal", {}, {"temporal": "unwarped"}, {}),
     ("flow", {}, {"flow": None}, {"flow": False}),
     ("penalty", {}, {"penalty": "r1"}, {}),
-    ("penalty_weight", {"penalty": "r1"}, {"penalty_weight": 1.0}, {}),
+    ("penalty_weight", {"penalty": "r1"}, {"penalty_weight": 1000.0}, {}),
     ("penalty_every", {"penalty": "r1"}, {"penalty_every": 2}, {}),
     ("pool", {"pool": 0}, {"pool": 1}, {}),
     ("clip_pool", {"clip_pool": 0}, {"clip_pool": 1}, {}),
