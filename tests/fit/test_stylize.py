@@ -230,6 +230,20 @@ def test_tile_asks_for_a_network_in_tiles(clip: Clip, tmp_path: Path, monkeypatc
     assert asked == [Path("x.ckpt"), "cpu", 32]
 
 
+@pytest.mark.parametrize(
+    ("options", "batch"),
+    [((), None), (("--batch", 3), 3), (("--compile",), 1), (("--tile", 32), 1), (("--tile", 32, "--batch", 2), 2)],
+)
+def test_compiled_and_tiled_frames_are_painted_one_by_one_if_nobody_says(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[object, ...], batch: int | None
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(command, "network", lambda *_: None)
+    monkeypatch.setattr(command, "render", lambda *given: asked.append(given[6]) or [])
+    assert run(clip(), tmp_path / "out.mp4", *options) == 0
+    assert asked == [batch]
+
+
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, torch.OutOfMemoryError, ZeroDivisionError])
 def test_an_end_in_the_middle_leaves_nothing(
     clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException],
