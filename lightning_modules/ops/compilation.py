@@ -25,6 +25,8 @@ def compile_in_place(networks: Iterable[nn.Module], device: torch.device) -> Non
             f"compile: expected a machine on which torch.compile works, got on {device.type}: {reason}; "
             f"install {needed}, or do not compile"
         ) from error
+    # On a CPU small networks wait for Python between operators, and threads that paint for one another at its lock.
+    options = {"cpp_wrapper": True} if device.type == "cpu" else None
     for network in networks:
         # A step uses few sizes, and the norms' loops over pictures would be unrolled for each of them anyway.
-        network.compile(dynamic=False)
+        network.compile(dynamic=False, options=options)
