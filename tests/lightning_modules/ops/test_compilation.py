@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,15 @@ def test_a_machine_that_cannot_compile_is_told_what_is_missing(monkeypatch: pyte
     assert str(caught.value).endswith("or do not compile")
     assert "\n" not in str(caught.value)
     assert network(torch.zeros(1, 2)).shape == (1, 2)  # left as it was
+
+
+def test_on_a_cpu_networks_are_called_from_cpp(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+    monkeypatch.setattr(nn.Module, "compile", lambda _, **given: asked.append(given["options"]))
+    for device in (CPU, torch.device("meta")):
+        compile_in_place([nn.Linear(2, 2)], device)
+    assert asked == [{"cpp_wrapper": True}, None]
 
 
 @pytest.mark.slow
