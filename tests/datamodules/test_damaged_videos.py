@@ -102,6 +102,7 @@ def generated(tmp_path: Path, video: Callable[..., Path]) -> list[Path]:
     return [video(tmp_path / "sources" / name, range(40), **options) for name, options in GENERATED.items()]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_damaged_files_are_named_or_read_alike(tmp_path: Path, generated: list[Path]) -> None:
     counted = outcomes(damaged(generated, tmp_path / "damaged", 28))

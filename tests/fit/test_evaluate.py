@@ -46,6 +46,7 @@ def test_the_command_writes_a_card_and_prints_its_table(run: Path, tmp_path: Pat
     assert any("random features" in note for note in card.notes)
 
 
+@pytest.mark.slow
 def test_figures_are_the_same_every_time(run: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         main([str(run), "--out", str(tmp_path / name), *QUICK[:3], "--speed=none"])
@@ -53,6 +54,7 @@ def test_figures_are_the_same_every_time(run: Path, tmp_path: Path) -> None:
     assert json.loads(first)["rows"] == json.loads(second)["rows"]
 
 
+@pytest.mark.slow
 def test_several_checkpoints_are_compared(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "theirs.py").write_text("def same():\n    return lambda frames: frames.roll(3, -1)\n")
@@ -62,6 +64,7 @@ def test_several_checkpoints_are_compared(run: Path, tmp_path: Path, monkeypatch
     assert set(card.front) <= {row.name for row in card.rows}
 
 
+@pytest.mark.slow
 def test_a_style_folder_and_videos(run: Path, tmp_path: Path, clip: object, styles: Path) -> None:
     (tmp_path / "videos").mkdir()
     clip("videos/in.mp4", size=(48, 64))
@@ -72,6 +75,7 @@ def test_a_style_folder_and_videos(run: Path, tmp_path: Path, clip: object, styl
     assert any("Added flicker" in note for note in card.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_the_style_distance_is_that_of_vgg_where_weights_are_given(run: Path, tmp_path: Path, shared: Path) -> None:
     weights = shared / "weights" / "vgg19_normalised_conv3_1.pth"
@@ -168,6 +172,7 @@ def judged_on_septuplets(run: Path, shared: Path, out: Path, **options: object) 
     return {row.name: row.values["flicker_ratio"].value for row in card.rows}
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_a_framewise_network_flickers_on_real_clips(run: Path, shared: Path, tmp_path: Path) -> None:
     ratios = judged_on_septuplets(run, shared, tmp_path / "out", clips=3, size=(64, 112), speed=[])

@@ -119,6 +119,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_waits_for_the_dead_is_ended_with_the_reason() -> None:
     first = subprocess.run(
         [*python(FIRST), "raise SystemExit(7)"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
@@ -128,6 +129,7 @@ def test_a_process_that_waits_for_the_dead_is_ended_with_the_reason() -> None:
     assert "status 7" in first.stderr
 
 
+@pytest.mark.slow
 def test_a_rank_leaves_when_the_first_is_gone() -> None:
     rank = "from fit.ranks import Ranks; import time; Ranks(1, []).start(); time.sleep(60)"
     first = subprocess.Popen([*python(FIRST), rank], cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -91,6 +91,7 @@ def test_a_count_is_of_all_trials_and_can_grow(sweep_file: SweepFiles) -> None:
     assert len(trials("capped")) == 3
 
 
+@pytest.mark.slow
 def test_killed_ten_times_at_random_nothing_is_lost_or_repeated(sweep_file: SweepFiles) -> None:
     values = {"x": list(range(1, 17)), "y": ["a", "b"]}
     parameters = {name: {"values": each} for name, each in values.items()}
