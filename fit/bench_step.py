@@ -23,6 +23,7 @@ from lightning_modules.discriminators.base import Discriminator
 from lightning_modules.discriminators.patchgan import PatchGAN
 from lightning_modules.generators.base import Generator
 from lightning_modules.generators.resnet import ResNetGenerator
+from lightning_modules.ops.layers import InstanceNorm2d, PaddedConv2d
 from lightning_modules.pool import Pool
 from lightning_modules.slots import Slots
 
@@ -71,7 +72,7 @@ class EagerLoop:
 
     def __init__(self, method: CycleGAN, device: torch.device) -> None:
         def copied(network: nn.Module) -> nn.Module:
-            return copy.deepcopy(network).to(device, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            return with_torchs_layers(network).to(device, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
         self.to_style, self.to_content = copied(method.to_style), copied(method.to_content)
         self.style_critic, self.content_critic = (copied(c.network) for c in (method.style_critic, method.content_critic))
@@ -113,6 +114,20 @@ class EagerLoop:
         """Whether backward passes reach the critics' weights."""
         for critic in (self.style_critic, self.content_critic):
             critic.requires_grad_(on)
+
+
+def with_torchs_layers(network: nn.Module) -> nn.Module:
+    """A copy of a network, with the layers of torch that ours stand for."""
+    network = copy.deepcopy(network)
+    for name, layer in list(network.named_modules()):
+        if isinstance(layer, PaddedConv2d):
+            kernel, border = layer.kernel_size[0], layer.padding_mode
+            torchs = nn.Conv2d(layer.in_channels, layer.out_channels, kernel, padding=kernel // 2, padding_mode=border)
+            torchs.load_state_dict(layer.state_dict())
+            network.set_submodule(name, torchs)
+        elif isinstance(layer, InstanceNorm2d):
+            network.set_submodule(name, nn.InstanceNorm2d(layer.num_features, layer.eps))
+    return network
 
 
 class Alternate(Callback):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.ops.statistics import full_precision
+from lightning_modules.ops.winograd import pays, winograd
 
 
 class PaddedConv2d(nn.Conv2d):
@@ -25,6 +26,8 @@ class PaddedConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """``(N, channels_in, H, W)`` to ``(N, channels_out, H, W)``."""
         bordered = pad(input, self.kernel_size[0] // 2, self.padding_mode)
+        if self.kernel_size == (3, 3) and self.bias is not None and pays(bordered, self.weight):
+            return winograd(bordered, self.weight, self.bias)
         return F.conv2d(bordered, self.weight, self.bias)
 
 

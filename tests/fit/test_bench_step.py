@@ -89,3 +89,11 @@ def test_the_command_prints_a_ratio(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     title, _, eager, ours, ratio = capsys.readouterr().out.splitlines()
     assert "32x32" in title
     assert float(ratio.rpartition(" ")[2]) == pytest.approx(float(eager.split()[-3]) / float(ours.split()[-3]), rel=0.3)
+
+
+def test_the_eager_loop_has_torchs_own_layers() -> None:
+    ours = ResNetGenerator(6, 1)
+    theirs = bench_step.with_torchs_layers(ours)
+    assert {type(layer).__module__.split(".")[0] for layer in theirs.modules() if not list(layer.children())} == {"torch"}
+    frames, _ = pictures()
+    torch.testing.assert_close(theirs(frames), ours(frames), atol=1e-5, rtol=1e-4)
