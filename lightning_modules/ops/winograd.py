@@ -42,6 +42,7 @@ def pays(frames: Tensor, weight: Tensor) -> bool:
     high, wide = (side - SEEN + STEP for side in frames.shape[-2:])
     return (
         torch.is_grad_enabled()
+        and frames.ndim == 4
         and frames.device.type == "cpu"
         and frames.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
@@ -53,7 +54,7 @@ def pays(frames: Tensor, weight: Tensor) -> bool:
 
 
 def winograd(frames: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``F.conv2d(frames, weight, bias)`` within rounding: 1e-5 of the largest result in float32.
+    """``F.conv2d(frames, weight, bias)`` within rounding: about 1e-5 of the largest result in float32.
 
     Args:
         frames: ``(N, C, H + 2, W + 2)``, H and W multiples of 4.
@@ -64,7 +65,7 @@ def winograd(frames: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ``(N, D, H, W)``.
     """
     results: Tensor = Winograd.apply(frames, weight, bias)
-    return results
+    return results.permute(0, 3, 1, 2)
 
 
 class Winograd(torch.autograd.Function):
@@ -76,24 +77,24 @@ class Winograd(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, frames: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """``(N, C, H + 2, W + 2)``, ``(D, C, 3, 3)`` and ``(D,)`` to ``(N, D, H, W)``."""
+        """``(N, C, H + 2, W + 2)``, ``(D, C, 3, 3)`` and ``(D,)`` to ``(N, H, W, D)``."""
         filters = of_filters(weight)
         ctx.save_for_backward(frames, filters)
         products = torch.bmm(of_pixels(frames), filters.mT)
         n, rows, columns = counted(frames)
         results = summed(OF_PRODUCTS, products.transpose(0, 1)).view(n, rows, columns, STEP, STEP, -1).transpose(2, 3)
-        return results.reshape(n, STEP * rows, STEP * columns, -1).permute(0, 3, 1, 2).add_(bias[:, None, None])
+        return results.reshape(n, STEP * rows, STEP * columns, -1) + bias
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of the results, to those of frames, weight and bias."""
         frames, filters = ctx.saved_tensors
-        products = summed(OF_PRODUCTS.T, tiled(gradient, STEP)).transpose(0, 1)
+        products = summed(OF_PRODUCTS.T, tiled(gradient.permute(0, 3, 1, 2), STEP)).transpose(0, 1)
         to_pixels = summed(OF_PIXELS.T, torch.bmm(products, filters).transpose(0, 1))
         to_weight = summed(OF_FILTERS.T, torch.bmm(products.mT, of_pixels(frames)).transpose(0, 1))
         to_weight = to_weight.view(-1, 3, 3, frames.shape[1]).permute(0, 3, 1, 2)
-        return overlapped(to_pixels, frames), to_weight, gradient.sum((0, 2, 3))
+        return overlapped(to_pixels, frames), to_weight, gradient.sum((0, 1, 2))
 
 
 def of_pixels(frames: Tensor) -> Tensor:
