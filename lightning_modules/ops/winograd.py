@@ -2,7 +2,7 @@
 
 Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016: 36 fixed sums are taken of every 6x6 pixels, in
 steps of 4, and of the 3x3 filters; sums of their products give 4x4 results. What is left is a matrix product for each of the
-36. With 256 channels there and back takes half the time of torch's own convolution on a CPU with AVX2 (docs/performance.md).
+36. What it gains in training is in docs/performance.md.
 """
 
 from typing import Any

@@ -63,7 +63,7 @@ def taken(n: int = 1, c: int = 128, d: int = 128, side: int = 32, dtype: torch.d
     return pays(torch.empty(n, c, side + 2, side + 2, dtype=dtype), torch.empty(d, c, 3, 3, dtype=dtype))
 
 
-def test_it_is_taken_where_it_pays() -> None:
+def test_it_is_taken_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert taken()
     assert taken(n=4, side=16)
     assert not taken(side=16)  # too few pixels
@@ -79,6 +79,8 @@ def test_it_is_taken_where_it_pays() -> None:
         assert not taken()
     with torch.device("meta"):
         assert not taken()
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert not taken()
 
 
 def test_a_generator_trains_with_it_as_with_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
