@@ -124,7 +124,8 @@ def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoR
         src_color_range=ColorRange.JPEG,
         dst_colorspace=SWSCALE_MATRIX.get(colour.matrix, BT601),
         dst_color_range=ColorRange.JPEG if colour.range == FULL else ColorRange.MPEG,
-        interpolation=Interpolation.BICUBIC,  # exact rounding would change next to nothing here, in twice the time
+        # Exact rounding takes twice as long. In limited range it changes next to nothing, in full range grey would not stay grey.
+        interpolation=SWSCALE_FLAGS if colour.range == FULL else Interpolation.BICUBIC,
     )
     return tagged(picture, colour)
 

@@ -5,12 +5,16 @@ that format; it is encoded anew, as a whole, if not.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from typing import Protocol, cast
 
 import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.format import AudioFormat
+from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
@@ -18,8 +22,10 @@ from av.packet import Packet
 
 from datamodules.errors import DataError
 from datamodules.frames import VideoReader
+from fit.continuous import Continuous
 from fit.timeline import Sound
 
+USUAL_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")  # of 1, 2, ... channels: what Opus knows
 # "Experimental" only by FFmpeg's name: TrueHD in MP4 and the like, which are copied, not made.
 MUXER_OPTIONS = {"strict": "experimental"}
 
@@ -72,10 +78,12 @@ class EncodedTrack:
 
     def __init__(self, output: OutputContainer, template: AudioStream, codec: str, why: str) -> None:
         rate = _rate_for(codec, template.rate)
-        self._stream = cast(AudioStream, output.add_stream(codec, rate=rate, layout=template.layout.name))
+        layout = _layout_for(codec, rate, template.layout)
+        self._stream = cast(AudioStream, output.add_stream(codec, rate=rate, layout=layout))
         _keep_names(self._stream, template)
         self._source: AudioStream | None = None
         self._shift = Fraction(0)
+        self._continuous = Continuous(rate)
         self.note = f"re-encoded to {self._stream.codec_context.codec.canonical_name}, {rate} Hz ({why})"
 
     def packets(self, sound: Sound) -> "Iterator[Packet[AudioStream]]":
@@ -97,8 +105,7 @@ class EncodedTrack:
     def _drain(self) -> "Iterator[Packet[AudioStream]]":
         if self._source is not None:
             yield from self._encode(None)
-            for converted in self._resampler.resample(None):
-                yield from self._stream.encode(converted)
+            yield from self._written(self._resampler.resample(None))
 
     def _encode(self, packet: "Packet[AudioStream] | None") -> "Iterator[Packet[AudioStream]]":
         source = cast(AudioStream, self._source)
@@ -107,11 +114,17 @@ class EncodedTrack:
         except av.FFmpegError as error:
             raise DataError(source.container.name, "sound that decodes", str(error.strerror), "it is damaged") from error
         for frame in frames:
-            base = source.time_base or Fraction(1, frame.sample_rate)
+            # In samples, for the resampler hands some frames through and gives others its own clock, which is this one.
+            base, samples = frame.time_base or source.time_base or Fraction(1, av.time_base), Fraction(1, frame.sample_rate)
             if frame.pts is not None:
-                frame.pts, frame.time_base = round(frame.pts + self._shift / base), base
-            for converted in self._resampler.resample(frame):
-                yield from self._stream.encode(converted)
+                frame.pts = round((frame.pts * base + self._shift) / samples)
+            frame.time_base = samples
+            yield from self._written(self._resampler.resample(frame))
+
+    def _written(self, frames: "Iterable[AudioFrame]") -> "Iterator[Packet[AudioStream]]":
+        for frame in frames:
+            for part in self._continuous(frame):
+                yield from self._stream.encode(part)
 
 
 def plan_tracks(output: OutputContainer, readers: Sequence[VideoReader], codec: str | None) -> list[Track]:
@@ -163,6 +176,22 @@ def _rate_for(codec: str, wanted: int) -> int:
     """The rate an encoder knows next above the wanted one, so that nothing is lost; its highest where none is above."""
     known = av.Codec(codec, "w").audio_rates or [wanted]
     return min((rate for rate in known if rate >= wanted), default=max(known))
+
+
+def _layout_for(codec: str, rate: int, wanted: AudioLayout) -> str:
+    """The wanted layout where the encoder takes it, else the usual one of as many channels: asked by opening the encoder."""
+    usual = USUAL_LAYOUTS[min(wanted.nb_channels, len(USUAL_LAYOUTS)) - 1]
+    return next((layout for layout in (wanted.name, usual) if _opens(codec, rate, layout)), "stereo")
+
+
+def _opens(codec: str, rate: int, layout: str) -> bool:
+    context = cast(AudioCodecContext, av.CodecContext.create(codec, "w"))
+    try:
+        context.layout, context.rate, context.format = layout, rate, (context.codec.audio_formats or [AudioFormat("s16")])[0]
+        context.open()
+    except (ValueError, av.FFmpegError):
+        return False
+    return True
 
 
 def _keep_names(stream: AudioStream, template: AudioStream) -> None:

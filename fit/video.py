@@ -73,13 +73,23 @@ def container_of(path: Path) -> Container:
     """What the extension of a file asks for.
 
     Raises:
-        DataError: it is none of those known, or the file's folder is not there.
+        DataError: it is none of those known, or no file can be made in the folder.
     """
     if not path.absolute().parent.is_dir():
         raise DataError(path, "a name in a folder that exists", "no such folder", "make it first")
     if path.suffix.lower() not in CONTAINERS:
         raise DataError(path, f"a name that ends in {', '.join(CONTAINERS)}", f"{path.suffix or 'no ending'!r}", "choose one")
+    try:  # asked by making a file, the only full answer
+        temporary_of(path).touch()
+    except OSError as error:
+        raise DataError(path, "a folder to write in", str(error.strerror), "choose another") from error
+    temporary_of(path).unlink()
     return CONTAINERS[path.suffix.lower()]
+
+
+def temporary_of(path: Path) -> Path:
+    """Where a file lies while it is written."""
+    return path.absolute().with_name(f".{path.name[:60]}.{os.getpid()}.part")
 
 
 def target_of(container: Container, info: VideoInfo) -> VideoInfo:
@@ -116,7 +126,7 @@ class VideoWriter:
         sound: for each sound stream, what is done with it.
 
     Raises:
-        DataError: the extension is unknown, the folder is not there, or the container cannot hold these times.
+        DataError: the extension is unknown, no file can be made in the folder, or the container cannot hold these times.
     """
 
     def __init__(self, path: Path, readers: Sequence[VideoReader], crf: int | None = None, at_once: bool = False) -> None:
@@ -125,7 +135,7 @@ class VideoWriter:
         self.target = target_of(container, readers[0].info)
         self._clock = clock_of(container, [reader.info for reader in readers])
         self._ticks: int | None = None
-        self._temporary = path.absolute().with_name(f".{path.name[:60]}.{os.getpid()}.part")
+        self._temporary = temporary_of(path)
         self._output = av.open(
             str(self._temporary), "w", format=container.muxer, container_options=self._muxer_options(container)
         )

@@ -89,11 +89,14 @@ def test_to_picture_takes_pixels_however_they_lie(size: tuple[int, int]) -> None
 @pytest.mark.parametrize("pixel_format", ["yuv444p", "yuv420p"])
 @pytest.mark.parametrize("tag", [1, 2])
 def test_grey_stays_grey(tag: int, pixel_format: str) -> None:
-    grey = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3).repeat(8, 0)
+    grey = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3).repeat(64, 0)
     picture = to_picture(grey, pixel_format, Colour(1, tag, 1, 1), VideoReformatter())
     again = RgbConverter()(picture).astype(int)
     assert np.ptp(again, axis=-1).max() <= 1
     assert np.abs(again - grey).max() <= 1
+    for plane in picture.planes[1:]:
+        colours = np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)[:, : plane.width]
+        assert set(colours.ravel()) == {128}  # one less is a tint of two levels that grows with every generation
 
 
 def test_chroma_at_half_resolution_stays_in_its_place() -> None:

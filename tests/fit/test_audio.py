@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -127,6 +128,44 @@ def test_joined_files_that_differ_are_encoded_to_the_first(clip: Clip, tmp_path:
         assert (container.streams.audio[0].rate, container.streams.audio[0].layout.name) == (44100, "mono")
     heard = loudness(tmp_path / "o.mp4")
     assert min(heard[:23]) > 0.2
+
+
+@pytest.mark.parametrize("target", ["o.mp4", "o.mkv", "o.webm"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(("a.mkv", "aac", 44100), ("b.mp4", "aac", 48000)), (("a.mp4", "aac", 44100), ("b.mkv", "ac3", 44100))]
+    + [(("a.ts", "mp2", 48000), ("b.mkv", "flac", 44100)), (("a.avi", "libmp3lame", 44100), ("b.ts", "mp2", 48000))],
+)
+def test_joined_sound_that_differs_has_no_holes_whatever_clocks_the_files_have(
+    clip: Clip, tmp_path: Path, first: tuple[str, str, int], second: tuple[str, str, int], target: str
+) -> None:
+    paths = [clip(name, times=LONG, sound=[encoder], rate=rate) for name, encoder, rate in (first, second)]
+    convert(paths, tmp_path / target)
+    with av.open(str(tmp_path / target)) as container:
+        spans = [(frame.time, frame.time + frame.samples / frame.sample_rate) for frame in container.decode(audio=0)]
+    assert spans[-1][1] == pytest.approx(2.4, abs=0.15)  # twice 1.2 s and an encoder's padding
+    assert max(later[0] - earlier[1] for earlier, later in pairwise(spans)) < 0.002  # Matroska counts milliseconds
+    assert min(loudness(tmp_path / target)[1:23]) > 0.2
+
+
+@pytest.mark.parametrize(
+    ("source", "encoder", "layout", "target", "made"),
+    [
+        ("a.avi", "adpcm_ms", "stereo", "o.mp4", "stereo"),  # such files say how many channels there are, not which
+        ("a.avi", "adpcm_ms", "mono", "o.mkv", "mono"),
+        ("a.mkv", "ac3", "5.1(side)", "o.webm", "5.1"),
+        ("a.mkv", "flac", "2.1", "o.webm", "3.0"),
+    ],
+)
+def test_layouts_the_encoder_does_not_take_become_the_usual_one(
+    clip: Clip, tmp_path: Path, source: str, encoder: str, layout: str, target: str, made: str
+) -> None:
+    own = clip(source, times=LONG, sound=[encoder], rate=44100, layout=layout)
+    other = clip("b.mp4", times=LONG, sound=["aac"], rate=48000)
+    convert([own, other], tmp_path / target)
+    with av.open(str(tmp_path / target)) as container:
+        assert container.streams.audio[0].layout.name == made
+    assert min(loudness(tmp_path / target)[1:23]) > 0.2
 
 
 def test_a_silent_file_among_others_is_silent(clip: Clip, tmp_path: Path) -> None:

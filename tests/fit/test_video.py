@@ -183,6 +183,14 @@ def test_endings_may_be_upper_case_and_folders_must_be_there(tmp_path: Path) -> 
         container_of(tmp_path / "nowhere" / "o.mp4")
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs Linux's /proc, where root cannot write either")
+def test_a_folder_that_takes_no_files_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected a folder to write in, got .*choose another"):
+        container_of(Path("/proc/o.mp4"))
+    container_of(tmp_path / "o.mp4")
+    assert nothing_left(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("bases", "expected"), [(["1/90000"], 90000), (["1001/30000"], 30000), (["1/90000", "1/12800"], 2880000),
                             (["1/90000", "1/14112001"], 90000)])  # fmt: skip
