@@ -102,11 +102,12 @@ class RgbConverter:
 
     def __init__(self) -> None:
         self._to_planes, self._together = VideoReformatter(), VideoReformatter()  # each keeps what it computed for one pair
+        self._kept: Picture | None = None
 
     def __call__(self, picture: Picture) -> Pixels:
         """The pixels of a picture."""
         planes = self._to_planes.reformat(
-            picture,
+            self._unplaced(picture),
             format="gbrp",
             src_colorspace=SWSCALE_MATRIX.get(picture.colorspace, BT601),
             dst_color_range=ColorRange.JPEG,
@@ -114,6 +115,25 @@ class RgbConverter:
         )
         together = self._together.reformat(planes, format="rgb24", interpolation=SWSCALE_FLAGS)
         return cast(Pixels, together.to_ndarray())
+
+    def _unplaced(self, picture: Picture) -> Picture:
+        """The same samples without a word on where those of colours lie between those of luma.
+
+        FFmpeg's conversion to RGB heeds it and that back does not: colours would move by half a pixel with every generation.
+        Nothing but another picture takes it away; it is kept, since new memory costs more than the copy.
+        """
+        kind = picture.format
+        if kind.chroma_width(16) == kind.chroma_height(16) == 16:
+            return picture
+        kept = self._kept
+        if kept is None or (kept.width, kept.height, kept.format.name) != (picture.width, picture.height, kind.name):
+            kept = self._kept = Picture(picture.width, picture.height, kind.name)
+        for target, source in zip(kept.planes, picture.planes, strict=True):
+            rows = np.frombuffer(source, np.uint8).reshape(-1, source.line_size)
+            into = np.frombuffer(target, np.uint8).reshape(-1, target.line_size)
+            used = min(rows.shape[1], into.shape[1])
+            into[: len(rows), :used] = rows[: len(into), :used]
+        return tagged(kept, Colour.of(picture))
 
 
 def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoReformatter) -> Picture:
@@ -124,7 +144,7 @@ def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoR
         src_color_range=ColorRange.JPEG,
         dst_colorspace=SWSCALE_MATRIX.get(colour.matrix, BT601),
         dst_color_range=ColorRange.JPEG if colour.range == FULL else ColorRange.MPEG,
-        # Exact rounding takes twice as long. In limited range it changes next to nothing, in full range grey would not stay grey.
+        # Exact rounding takes longer. In limited range it changes next to nothing; in full range grey would not stay grey.
         interpolation=SWSCALE_FLAGS if colour.range == FULL else Interpolation.BICUBIC,
     )
     return tagged(picture, colour)
