@@ -12,6 +12,7 @@ import numpy as np
 from av.sidedata.sidedata import SideData, Type
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame as Picture
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -129,11 +130,15 @@ class RgbConverter:
         if kept is None or (kept.width, kept.height, kept.format.name) != (picture.width, picture.height, kind.name):
             kept = self._kept = Picture(picture.width, picture.height, kind.name)
         for target, source in zip(kept.planes, picture.planes, strict=True):
-            rows = np.frombuffer(source, np.uint8).reshape(-1, source.line_size)
-            into = np.frombuffer(target, np.uint8).reshape(-1, target.line_size)
+            rows, into = plane_rows(source), plane_rows(target)
             used = min(rows.shape[1], into.shape[1])
-            into[: len(rows), :used] = rows[: len(into), :used]
+            into[:, :used] = rows[:, :used]
         return tagged(kept, Colour.of(picture))
+
+
+def plane_rows(plane: VideoPlane) -> Pixels:
+    """The bytes of a plane, ``(H, bytes of a row and its padding)``; they are its own, not a copy."""
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
 
 
 def to_picture(rgb: Pixels, pixel_format: str, colour: Colour, converter: VideoReformatter) -> Picture:
