@@ -25,7 +25,7 @@ from datamodules.frames import VideoReader
 from fit.continuous import Continuous
 from fit.timeline import Sound
 
-USUAL_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")  # of 1, 2, ... channels: what Opus knows
+USUAL_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")  # of 1, 2, ... channels: every encoder's
 # "Experimental" only by FFmpeg's name: TrueHD in MP4 and the like, which are copied, not made.
 MUXER_OPTIONS = {"strict": "experimental"}
 
@@ -84,7 +84,8 @@ class EncodedTrack:
         self._source: AudioStream | None = None
         self._shift = Fraction(0)
         self._continuous = Continuous(rate)
-        self.note = f"re-encoded to {self._stream.codec_context.codec.canonical_name}, {rate} Hz ({why})"
+        what = f"{rate} Hz" if layout == template.layout.name else f"{rate} Hz, {layout}"
+        self.note = f"re-encoded to {self._stream.codec_context.codec.canonical_name}, {what} ({why})"
 
     def packets(self, sound: Sound) -> "Iterator[Packet[AudioStream]]":
         """Encode what the packet decodes to."""
@@ -92,7 +93,8 @@ class EncodedTrack:
             yield from self._drain()
             context = self._stream.codec_context
             self._source = sound.packet.stream
-            self._resampler = AudioResampler(format=context.format, layout=context.layout, rate=context.rate)
+            # Packed, for PyAV reads beyond the planes of eight channels; the encoder makes planes of it where it wants them.
+            self._resampler = AudioResampler(format=context.format.packed, layout=context.layout, rate=context.rate)
         self._shift = sound.shift
         yield from self._encode(sound.packet)
 
@@ -115,10 +117,10 @@ class EncodedTrack:
             raise DataError(source.container.name, "sound that decodes", str(error.strerror), "it is damaged") from error
         for frame in frames:
             # In samples, for the resampler hands some frames through and gives others its own clock, which is this one.
-            base, samples = frame.time_base or source.time_base or Fraction(1, av.time_base), Fraction(1, frame.sample_rate)
+            sample = Fraction(1, frame.sample_rate)
             if frame.pts is not None:
-                frame.pts = round((frame.pts * base + self._shift) / samples)
-            frame.time_base = samples
+                frame.pts = round((frame.pts * (source.time_base or sample) + self._shift) / sample)
+            frame.time_base = sample
             yield from self._written(self._resampler.resample(frame))
 
     def _written(self, frames: "Iterable[AudioFrame]") -> "Iterator[Packet[AudioStream]]":
@@ -179,12 +181,12 @@ def _rate_for(codec: str, wanted: int) -> int:
 
 
 def _layout_for(codec: str, rate: int, wanted: AudioLayout) -> str:
-    """The wanted layout where the encoder takes it, else the usual one of as many channels: asked by opening the encoder."""
-    usual = USUAL_LAYOUTS[min(wanted.nb_channels, len(USUAL_LAYOUTS)) - 1]
-    return next((layout for layout in (wanted.name, usual) if _opens(codec, rate, layout)), "stereo")
+    """The wanted layout where the encoder takes it, else the usual one of as many channels, or of the most that are usual."""
+    return wanted.name if _opens(codec, rate, wanted.name) else USUAL_LAYOUTS[min(wanted.nb_channels, len(USUAL_LAYOUTS)) - 1]
 
 
 def _opens(codec: str, rate: int, layout: str) -> bool:
+    """Whether an encoder takes a layout: asked by opening it, the only full answer."""
     context = cast(AudioCodecContext, av.CodecContext.create(codec, "w"))
     try:
         context.layout, context.rate, context.format = layout, rate, (context.codec.audio_formats or [AudioFormat("s16")])[0]

@@ -17,7 +17,7 @@ SILENCE = 1 << 16  # samples written at once to fill a hole
 
 
 class Continuous:
-    """Puts frames of one format, layout and rate one behind the other.
+    """Puts frames of one format, layout and rate one behind the other; of each sample, the channels lie side by side (packed).
 
     Args:
         rate: samples a second.
@@ -39,9 +39,9 @@ class Continuous:
         start = self._end or 0
         if frame.pts is not None and frame.time_base is not None:
             start = round(frame.pts * frame.time_base * self._rate)
-        apart = 0 if self._end is None else start - self._end
         if self._end is None:
             self._end = start
+        apart = start - self._end
         if abs(apart) <= SLACK * self._rate:
             yield self._placed(frame)
         elif apart > 0:
@@ -59,16 +59,12 @@ class Continuous:
 
 def _silence(like: AudioFrame, samples: int) -> AudioFrame:
     """As many samples of silence, in the format of another frame."""
-    values = np.zeros_like(like.to_ndarray()[:, :1])
-    width = samples if like.format.is_planar else samples * like.layout.nb_channels
-    middle = 128 if like.format.name.startswith("u8") else 0
-    return _as(like, np.full((len(values), width), middle, values.dtype))
+    return _as(like, np.zeros((1, samples * like.layout.nb_channels), like.to_ndarray().dtype))
 
 
 def _without_start(frame: AudioFrame, samples: int) -> AudioFrame:
     """A frame less its first samples."""
-    first = samples if frame.format.is_planar else samples * frame.layout.nb_channels
-    return _as(frame, np.ascontiguousarray(frame.to_ndarray()[:, first:]))
+    return _as(frame, np.ascontiguousarray(frame.to_ndarray()[:, samples * frame.layout.nb_channels :]))
 
 
 def _as(like: AudioFrame, values: NDArray[Any]) -> AudioFrame:

@@ -24,7 +24,7 @@ from fit.onnx_file import is_onnx
 from fit.render import INTERRUPTED, EndedEarly, check, painters, render
 from fit.stream import Paint, load_paint
 from fit.tiles import load_tiled
-from fit.video import CONTAINERS, container_of
+from fit.video import CONTAINERS, check_writable, container_of
 
 USUAL_RATE = Fraction(25)  # of raw frames, as FFmpeg has it
 
@@ -170,6 +170,7 @@ def complaints_of_output(inputs: Sequence[Place], output: Place, given: argparse
     try:
         if container_of(output).crf is None and given.crf is not None:
             yield f"--crf has no meaning for {output.suffix}; leave it out"
+        check_writable(output)
     except DataError as error:
         yield str(error)
 

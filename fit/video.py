@@ -73,23 +73,31 @@ def container_of(path: Path) -> Container:
     """What the extension of a file asks for.
 
     Raises:
-        DataError: it is none of those known, or no file can be made in the folder.
+        DataError: it is none of those known, or the file's folder is not there.
     """
     if not path.absolute().parent.is_dir():
         raise DataError(path, "a name in a folder that exists", "no such folder", "make it first")
     if path.suffix.lower() not in CONTAINERS:
         raise DataError(path, f"a name that ends in {', '.join(CONTAINERS)}", f"{path.suffix or 'no ending'!r}", "choose one")
-    try:  # asked by making a file, the only full answer
-        temporary_of(path).touch()
-    except OSError as error:
-        raise DataError(path, "a folder to write in", str(error.strerror), "choose another") from error
-    temporary_of(path).unlink()
     return CONTAINERS[path.suffix.lower()]
 
 
 def temporary_of(path: Path) -> Path:
     """Where a file lies while it is written."""
     return path.absolute().with_name(f".{path.name[:60]}.{os.getpid()}.part")
+
+
+def check_writable(path: Path) -> None:
+    """Ask before any work whether a file can be written: by making it where it will lie, the only full answer.
+
+    Raises:
+        DataError: it cannot.
+    """
+    try:
+        temporary_of(path).touch()
+    except OSError as error:
+        raise DataError(path, "a folder to write in", str(error.strerror), "choose another") from error
+    temporary_of(path).unlink()
 
 
 def target_of(container: Container, info: VideoInfo) -> VideoInfo:
@@ -126,7 +134,7 @@ class VideoWriter:
         sound: for each sound stream, what is done with it.
 
     Raises:
-        DataError: the extension is unknown, no file can be made in the folder, or the container cannot hold these times.
+        DataError: the extension is unknown, the folder is not there, or the container cannot hold these times.
     """
 
     def __init__(self, path: Path, readers: Sequence[VideoReader], crf: int | None = None, at_once: bool = False) -> None:

@@ -9,7 +9,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from datamodules.pictures import SWSCALE_FLAGS, Colour, Orientation, RgbConverter, storable_format, to_picture
+from datamodules.pictures import SWSCALE_FLAGS, Colour, Orientation, RgbConverter, plane_rows, storable_format, to_picture
 
 # Kr and Kb by matrix number (ITU-T H.273, table 4); 2, not said, is read as BT.601.
 LUMA = {1: (0.2126, 0.0722), 2: (0.299, 0.114), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
@@ -100,8 +100,9 @@ def test_grey_stays_grey(tag: int, pixel_format: str) -> None:
     assert np.ptp(again, axis=-1).max() <= 1
     assert np.abs(again - grey).max() <= 1
     for plane in picture.planes[1:]:
-        colours = np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)[:, : plane.width]
-        assert set(colours.ravel()) == {128}  # one less is a tint of two levels that grows with every generation
+        assert set(plane_rows(plane)[:, : plane.width].ravel()) == {
+            128
+        }  # one less is a tint of two levels that grows with every generation
 
 
 def test_chroma_at_half_resolution_stays_in_its_place() -> None:
@@ -120,9 +121,7 @@ def test_colours_do_not_move_with_generations() -> None:
     wave = np.rint(128 + 60 * np.sin(np.arange(128) / 4))
     frame = Picture(256, 64, "yuv420p")
     for plane, values in zip(frame.planes, (np.full(256, 128), wave, wave[::-1]), strict=True):
-        row = np.zeros(plane.line_size, np.uint8)
-        row[: len(values)] = values
-        plane.update(np.tile(row, plane.height).tobytes())
+        plane_rows(plane)[:, : len(values)] = values
     with av.open(io.BytesIO(), "w", format="matroska") as container:
         stream = cast(VideoStream, container.add_stream("libx264", rate=25, options={"crf": "1"}))
         stream.width, stream.height, stream.pix_fmt = 256, 64, "yuv420p"
@@ -133,8 +132,23 @@ def test_colours_do_not_move_with_generations() -> None:
     assert len(decoded) == 1
     again = to_picture(RgbConverter()(decoded[0]), "yuv420p", Colour.of(decoded[0]), VideoReformatter())
     for before, after in zip(decoded[0].planes[1:], again.planes[1:], strict=True):
-        old, new = (np.frombuffer(bytes(p), np.uint8).reshape(-1, p.line_size)[16, 8:120].astype(int) for p in (before, after))
+        old, new = (plane_rows(plane)[16, 8:120].astype(int) for plane in (before, after))
         assert np.abs(new - old).mean() < 1.5  # moved by a fourth of its pixels, half of one of luma, it would be 2.4
+
+
+def test_one_converter_takes_pictures_of_any_kind_in_turn() -> None:
+    some = [
+        to_picture(SOME_RGB[:height].astype(np.uint8), kind, Colour(matrix, tag, matrix, 1), VideoReformatter())
+        for height, kind, matrix, tag in [
+            (32, "yuv420p", 1, 1),
+            (32, "yuv420p", 5, 2),
+            (16, "yuv420p", 1, 1),
+            (32, "yuv422p", 9, 1),
+        ]
+    ]
+    converter = RgbConverter()
+    for picture in [*some, *some[::-1]]:
+        assert np.array_equal(converter(picture), RgbConverter()(picture))
 
 
 def test_old_full_range_formats_count_as_a_tag_and_rgb_gets_tags_of_its_own() -> None:

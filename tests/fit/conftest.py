@@ -27,7 +27,7 @@ def picture(number: int, height: int, width: int) -> NDArray[np.uint8]:
 
 def sine(count: int, rate: int, layout: str) -> list[av.AudioFrame]:
     """A tone in pieces of a fiftieth of a second."""
-    step, channels = rate // 50, 1 if layout == "mono" else 2
+    step, channels = rate // 50, av.AudioLayout(layout).nb_channels
     frames = []
     for n in range(count):
         wave = (8000 * np.sin(np.arange(n * step, (n + 1) * step) * 440 * 2 * np.pi / rate)).astype(np.int16)

@@ -5,16 +5,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 
 from fit.continuous import Continuous
 
 RATE = 8000
 
 
-def frame(first: int, samples: int, time: Fraction | None, format: str = "s16p", layout: str = "stereo") -> AudioFrame:
+def frame(first: int, samples: int, time: Fraction | None, format: str = "s16", layout: str = "stereo") -> AudioFrame:
     """Samples first, first + 1, ... in every channel, at a time in milliseconds' units."""
-    ramp = np.arange(first, first + samples, dtype=np.float32 if format.startswith("flt") else np.int16)
-    values = np.stack([ramp, ramp]) if format.endswith("p") else np.repeat(ramp, 2)[None]
+    ramp = np.arange(first, first + samples, dtype=np.float32 if format == "flt" else np.int16)
+    values = np.repeat(ramp, AudioLayout(layout).nb_channels)[None]
     made = AudioFrame.from_ndarray(values, format=format, layout=layout)
     made.sample_rate = RATE
     if time is not None:
@@ -23,22 +24,22 @@ def frame(first: int, samples: int, time: Fraction | None, format: str = "s16p",
 
 
 def put(frames: list[AudioFrame]) -> tuple[int, list[float]]:
-    """Where it begins, in samples, and the samples of the right channel; every frame begins where the last ended."""
+    """Where it begins, in samples, and the samples of the last channel; every frame begins where the last ended."""
     continuous, begin, heard = Continuous(RATE), None, []
     for part in (part for one in frames for part in continuous(one)):
         begin = part.pts if begin is None else begin
         assert (part.pts, part.time_base) == (begin + len(heard), Fraction(1, RATE))
-        values = part.to_ndarray()
-        heard += (values[1] if part.format.is_planar else values[0, 1::2]).tolist()
+        heard += part.to_ndarray()[0, part.layout.nb_channels - 1 :: part.layout.nb_channels].tolist()
     assert begin is not None
     return begin, heard
 
 
-@pytest.mark.parametrize("format", ["s16p", "s16", "fltp", "flt"])
-def test_holes_become_silence_and_overlaps_are_cut(format: str) -> None:
-    first = frame(1, 800, Fraction(1, 2), format)  # to 0.6 s
-    late = frame(1001, 800, Fraction(7, 10), format)  # a tenth of a second of nothing, then to 0.8 s
-    early = frame(2001, 800, Fraction(3, 4), format)  # its first half lies within the one before
+@pytest.mark.parametrize("layout", ["mono", "stereo", "7.1"])
+@pytest.mark.parametrize("format", ["s16", "flt"])
+def test_holes_become_silence_and_overlaps_are_cut(format: str, layout: str) -> None:
+    first = frame(1, 800, Fraction(1, 2), format, layout)  # to 0.6 s
+    late = frame(1001, 800, Fraction(7, 10), format, layout)  # a tenth of a second of nothing, then to 0.8 s
+    early = frame(2001, 800, Fraction(3, 4), format, layout)  # its first half lies within the one before
     begin, heard = put([first, late, early])
     assert begin == RATE // 2
     assert heard == [*range(1, 801), *[0] * 800, *range(1001, 1801), *range(2401, 2801)]

@@ -154,6 +154,13 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert written(tmp_path) == {"in.mp4", "text.mp4"}
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs Linux's /proc, where root cannot write either")
+def test_a_folder_that_takes_no_files_is_a_mistake(clip: Clip, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(clip(), "/proc/out.mp4", "--checkpoint", "gone.ckpt")
+    assert "/proc/out.mp4: expected a folder to write in" in capsys.readouterr().err  # and not that there is no checkpoint
+
+
 def test_all_wrong_options_are_said_at_once(clip: Clip, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(clip(), "out.xyz", "--start", 3, "--end", 2, "--batch", 0, "--crf", 99)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from datamodules.errors import DataError
 from datamodules.frames import VideoInfo, open_video
 from fit.timeline import Frame, play
-from fit.video import CONTAINERS, VideoWriter, clock_of, container_of
+from fit.video import CONTAINERS, VideoWriter, check_writable, clock_of, container_of
 
 Clip = Callable[..., Path]
 UNEVEN = [Fraction(n, 1000) for n in (0, 40, 200, 240, 280, 1000)]
@@ -184,10 +184,10 @@ def test_endings_may_be_upper_case_and_folders_must_be_there(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs Linux's /proc, where root cannot write either")
-def test_a_folder_that_takes_no_files_is_refused_before_any_work(tmp_path: Path) -> None:
+def test_a_folder_that_takes_no_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected a folder to write in, got .*choose another"):
-        container_of(Path("/proc/o.mp4"))
-    container_of(tmp_path / "o.mp4")
+        check_writable(Path("/proc/o.mp4"))
+    check_writable(tmp_path / "o.mp4")
     assert nothing_left(tmp_path)
 
 
