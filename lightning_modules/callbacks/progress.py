@@ -37,6 +37,7 @@ class Progress(Callback):
             bar_format=BAR,
             unit="step",
             dynamic_ncols=self.terminal,
+            position=0,  # a bar that another part of the program left open would push this one down, line by line
         )
         self.shown = monotonic()
 

@@ -3,6 +3,7 @@ import sys
 from typing import Any
 
 import pytest
+from tqdm import tqdm
 
 import lightning_modules.callbacks.progress as progress
 from lightning_modules.callbacks.progress import Progress
@@ -27,7 +28,10 @@ def test_a_log_file_gets_a_line_every_half_minute(
     assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["2/8", "5/8", "8/8"]
 
 
-def test_a_terminal_gets_one_line_redrawn(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_terminal_gets_one_line_redrawn(train: Any, monkeypatch: pytest.MonkeyPatch, others: int) -> None:
+    """Whatever bars of others are open, as after a cell of a notebook that was interrupted."""
+
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -35,6 +39,9 @@ def test_a_terminal_gets_one_line_redrawn(train: Any, monkeypatch: pytest.Monkey
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(progress, "monotonic", iter(range(1000)).__next__)
+    open_bars = [tqdm(file=io.StringIO()) for _ in range(others)]
     train(Progress(), steps=3)
+    for bar in open_bars:
+        bar.close()
     assert terminal.getvalue().count("\n") == 1
     assert [drawn.split()[1] for drawn in terminal.getvalue().split("\r") if drawn.strip()][-1] == "3/3"
