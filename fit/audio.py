@@ -46,7 +46,7 @@ class CopiedTrack:
     """Packets as they are; only their times are shifted."""
 
     def __init__(self, output: OutputContainer, template: AudioStream) -> None:
-        self._stream = output.add_stream_from_template(template)
+        self._stream = _added(output, template)
         _keep_names(self._stream, template)
         self._base = template.time_base or Fraction(1, av.time_base)
         self._last: int | None = None
@@ -153,19 +153,44 @@ def plan_tracks(output: OutputContainer, readers: Sequence[VideoReader], codec: 
 
 
 def can_copy(muxer: str, stream: AudioStream) -> bool:
-    """Whether a container takes the packets of a stream: asked by writing its header, the only full answer."""
-    if stream.codec_context.codec.canonical_name.startswith("amr_"):
+    """Whether a container takes the packets of a stream: asked by writing it, the only full answer.
+
+    PCM with a packet of silence, since MP4 looks at its channels at the end; of other formats not any bytes are a packet.
+    """
+    name = stream.codec_context.codec.canonical_name
+    if name.startswith("amr_"):
         return False  # MOV takes one AMR frame per packet; what 3GP delivers holds several
+    pcm = name.startswith("pcm_")
+    if pcm and muxer == "mp4" and not name.startswith("pcm_s16"):
+        return False  # FFmpeg before version 6 takes any PCM in MP4 for 16 bits: noise
     trial = av.open(io.BytesIO(), "w", format=muxer, container_options=MUXER_OPTIONS)
     try:
-        trial.add_stream_from_template(stream)
+        copy = _added(trial, stream)
         trial.start_encoding()
+        if pcm:
+            trial.mux(_silence(copy))
+            trial.close()
     except (ValueError, av.FFmpegError):
         return False
     finally:
         with suppress(av.FFmpegError):
             trial.close()
     return True
+
+
+def _added(output: OutputContainer, template: AudioStream) -> AudioStream:
+    """A stream for the packets of ``template``. AVI and Matroska only count PCM's channels; MP4 asks which they are."""
+    stream, channels = output.add_stream_from_template(template), template.layout.nb_channels
+    if template.layout.name == f"{channels} channels" and channels <= len(USUAL_LAYOUTS):
+        stream.codec_context.layout = USUAL_LAYOUTS[channels - 1]
+    return stream
+
+
+def _silence(stream: AudioStream) -> "Packet[AudioStream]":
+    """A packet of PCM."""
+    packet = cast("Packet[AudioStream]", Packet(bytes(8 * stream.layout.nb_channels)))
+    packet.stream, packet.pts, packet.dts = stream, 0, 0
+    return packet
 
 
 def _format_of(stream: AudioStream) -> tuple[str, int, str, bytes | None]:

@@ -37,6 +37,11 @@ def payloads(path: Path) -> list[list[bytes]]:
     return streams
 
 
+def joined(path: Path) -> bytes:
+    """The first sound stream, whatever the bounds of its packets."""
+    return b"".join(payloads(path)[0])
+
+
 def offset(path: Path) -> Fraction:
     """From the first packet of sound to the first of the picture, in seconds."""
     first: dict[str, Fraction] = {}
@@ -105,6 +110,29 @@ def test_what_the_container_does_not_hold_is_encoded_anew_and_said(
     heard = loudness(tmp_path / target)
     assert min(heard[:12]) > 0.2  # the tone lasts 1.2 s
     assert max(heard[13:]) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("encoder", "layout"), [("pcm_s24le", "stereo"), ("pcm_f32le", "mono"), ("pcm_s16le", "hexadecagonal")]
+)
+def test_pcm_that_mp4_makes_noise_of_is_encoded_anew(clip: Clip, tmp_path: Path, encoder: str, layout: str) -> None:
+    path = clip("a.mkv", times=LONG, sound=[encoder], rate=48000, layout=layout)
+    (note,) = convert([path], tmp_path / "o.mp4")
+    assert note.startswith("re-encoded to aac, 48000 Hz")
+    assert note.endswith(f"(mp4 does not hold {encoder})")
+    assert min(loudness(tmp_path / "o.mp4")[1:11]) > 0.1
+    assert convert([path], tmp_path / "o.mov") == [f"copied ({encoder})"]
+    assert joined(tmp_path / "o.mov") == joined(path)
+
+
+@pytest.mark.parametrize("layout", ["mono", "stereo", "2.1", "5.1", "7.1"])
+@pytest.mark.parametrize("source", ["a.avi", "a.mkv", "a.mov"])  # the first two only count channels, which MP4 asks for
+def test_pcm_of_16_bits_is_copied_to_mp4(clip: Clip, tmp_path: Path, source: str, layout: str) -> None:
+    path = clip(source, times=LONG, sound=["pcm_s16le"], layout=layout)
+    assert convert([path], tmp_path / "o.mp4") == ["copied (pcm_s16le)"]
+    assert joined(tmp_path / "o.mp4") == joined(path)
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        assert container.streams.audio[0].layout.nb_channels == av.AudioLayout(layout).nb_channels
 
 
 def test_rates_opus_does_not_know_are_raised(clip: Clip, tmp_path: Path) -> None:
