@@ -33,7 +33,7 @@ MUXER_OPTIONS = {"strict": "experimental"}
 class Track(Protocol):
     """One sound stream of the output."""
 
-    note: str
+    note: str  # what is done with it, so far
 
     def packets(self, sound: Sound) -> "Iterator[Packet[AudioStream]]":
         """What to write for one packet of an input."""
@@ -85,7 +85,8 @@ class EncodedTrack:
         self._shift = Fraction(0)
         self._continuous = Continuous(rate)
         what = f"{rate} Hz" if layout == template.layout.name else f"{rate} Hz, {layout}"
-        self.note = f"re-encoded to {self._stream.codec_context.codec.canonical_name}, {what} ({why})"
+        self._done = self.note = f"re-encoded to {self._stream.codec_context.codec.canonical_name}, {what} ({why})"
+        self._damaged = 0
 
     def packets(self, sound: Sound) -> "Iterator[Packet[AudioStream]]":
         """Encode what the packet decodes to."""
@@ -113,6 +114,10 @@ class EncodedTrack:
         source = cast(AudioStream, self._source)
         try:
             frames = source.decode(packet)
+        except av.InvalidDataError:  # silence, as players have it: one bad packet is no reason to give up a film
+            self._damaged += 1
+            self.note = f"{self._done}; {self._damaged} damaged packet{'s' * (self._damaged != 1)} left out"
+            return
         except av.FFmpegError as error:
             raise DataError(source.container.name, "sound that decodes", str(error.strerror), "it is damaged") from error
         for frame in frames:
@@ -222,5 +227,6 @@ def _opens(codec: str, rate: int, layout: str) -> bool:
 
 
 def _keep_names(stream: AudioStream, template: AudioStream) -> None:
-    """Keep what tells one track from another; the other tags may no longer be true."""
+    """Keep what tells one track from another, and which one is played if nobody chooses; other tags may no longer be true."""
     stream.metadata.update({key: value for key, value in template.metadata.items() if key in ("language", "title")})
+    stream.disposition = template.disposition

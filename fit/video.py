@@ -5,7 +5,7 @@ The file is written under a temporary name beside its place and renamed at the e
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
@@ -131,7 +131,6 @@ class VideoWriter:
         frames: written so far.
         seconds: how long they last.
         pixel_format: in which they are stored. Frames may come as planes where it is yuv420p.
-        sound: for each sound stream, what is done with it.
 
     Raises:
         DataError: the extension is unknown, the folder is not there, or the container cannot hold these times.
@@ -150,7 +149,6 @@ class VideoWriter:
         self._gif = container.muxer == "gif"
         self._stream = self._add_video(container, crf, at_once)
         self._tracks = plan_tracks(self._output, readers, container.audio)
-        self.sound = [track.note for track in self._tracks]
         self._converter = VideoReformatter()
 
     def __enter__(self) -> Self:
@@ -166,6 +164,11 @@ class VideoWriter:
                 self._output.close()
             self._temporary.unlink(missing_ok=True)
 
+    @property
+    def sound(self) -> list[str]:
+        """For each sound stream, what is done with it, so far."""
+        return [track.note for track in self._tracks]
+
     def write(self, event: Event) -> None:
         """Write a frame or a packet of sound. Frames come in order of time; sound may run ahead or behind a little."""
         if isinstance(event, Frame):
@@ -177,7 +180,8 @@ class VideoWriter:
 
     def _mux(self, packets: Iterator["Packet[Any]"]) -> None:
         for packet in packets:
-            self._output.mux(packet)
+            with self._explained():
+                self._output.mux(packet)
 
     def _finish(self) -> None:
         if not self.frames:
@@ -185,7 +189,16 @@ class VideoWriter:
         self._output.mux(self._stream.encode(None))
         for track in self._tracks:
             self._mux(track.rest())
-        self._output.close()
+        with self._explained():
+            self._output.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say which file it is where FFmpeg refuses to put in it what it had agreed to hold."""
+        try:
+            yield
+        except (av.ArgumentError, av.InvalidDataError) as error:
+            raise DataError(self.path, "sound that it can hold", str(error.strerror), "write .mkv") from error
 
     def _muxer_options(self, container: Container) -> dict[str, str]:
         options = dict(MUXER_OPTIONS)

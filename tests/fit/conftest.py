@@ -10,6 +10,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -50,13 +51,15 @@ def write_clip(
     sound: Sequence[str] = (),
     rate: int = 44100,
     layout: str = "stereo",
+    languages: Sequence[str] = (),
     muxer: str | None = None,
     first: int = 0,
     **options: str,
 ) -> Path:
     """Encode ``picture(first)``, ... at these times, the last one for ``last`` seconds; sound as long as the picture.
 
-    ``tags`` are matrix, range, primaries, transfer; ``sound`` names encoders; ``options`` are the video encoder's.
+    ``tags`` are matrix, range, primaries, transfer; ``sound`` names encoders; the track of the last of ``languages`` is marked as
+    the one to play; ``options`` are the video encoder's.
     """
     with av.open(str(path), "w", format=muxer) as container:
         stream = container.add_stream(codec, rate=25, options={"threads": "1", "crf": "10", **options})
@@ -67,6 +70,8 @@ def write_clip(
         if rotation:
             stream.set_display_rotation(rotation)
         tones = [container.add_stream(name, rate=rate, layout=layout) for name in sound]
+        for tone, language in zip(tones, languages, strict=False):
+            tone.metadata["language"], tone.disposition = language, Disposition.default if language == languages[-1] else 0
         packets = []
         for n, (now, after) in enumerate(zip(times, [*times[1:], times[-1] + last], strict=True)):
             frame = av.VideoFrame.from_ndarray(picture(first + n, *size), "rgb24")

@@ -7,7 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
+from datamodules.errors import DataError
 from datamodules.frames import open_video
 from fit.audio import USUAL_LAYOUTS, _opens, can_copy
 from fit.timeline import play
@@ -97,6 +99,29 @@ def test_every_sound_stream_is_kept(clip: Clip, tmp_path: Path) -> None:
     assert payloads(tmp_path / "o.mp4") == payloads(path)
 
 
+@pytest.mark.parametrize("target", ["o.mp4", "o.mkv", "o.webm"])  # copied, copied and encoded anew
+def test_the_track_that_is_played_first_and_the_names_are_kept(clip: Clip, tmp_path: Path, target: str) -> None:
+    path = clip("a.mkv", times=LONG, sound=["aac", "aac"], languages=["deu", "fra"])
+    convert([path], tmp_path / target)
+    with av.open(str(tmp_path / target)) as container:
+        kept = [(stream.language, bool(stream.disposition & Disposition.default)) for stream in container.streams.audio]
+    assert kept == [("deu", False), ("fra", True)]
+
+
+def test_damaged_packets_of_sound_are_silent_and_counted(clip: Clip, tmp_path: Path) -> None:
+    path = clip("a.mkv", times=LONG, sound=["aac"])
+    (whole,) = payloads(path)
+    data = path.read_bytes()
+    for packet in whole[20:32]:
+        data = data.replace(packet, bytes(len(packet)))
+    path.write_bytes(data)
+    (note,) = convert([path], tmp_path / "o.webm")
+    assert note == "re-encoded to opus, 48000 Hz (webm does not hold aac); 12 damaged packets left out"
+    heard = loudness(tmp_path / "o.webm")
+    assert min(heard[1:4] + heard[8:11]) > 0.1
+    assert max(heard[5:7]) < 0.05
+
+
 @pytest.mark.parametrize(("encoder", "target", "codec"), [("aac", "o.webm", "opus"), ("libopus", "o.mov", "aac")])
 def test_what_the_container_does_not_hold_is_encoded_anew_and_said(
     clip: Clip, tmp_path: Path, encoder: str, target: str, codec: str
@@ -133,6 +158,14 @@ def test_pcm_of_16_bits_is_copied_to_mp4(clip: Clip, tmp_path: Path, source: str
     assert joined(tmp_path / "o.mp4") == joined(path)
     with av.open(str(tmp_path / "o.mp4")) as container:
         assert container.streams.audio[0].layout.nb_channels == av.AudioLayout(layout).nb_channels
+
+
+def test_sound_that_the_container_refuses_at_the_end_is_said_to_be(clip: Clip, tmp_path: Path) -> None:
+    path = clip("a.nut", times=LONG, sound=["eac3"], rate=48000)  # whose tag FFmpeg takes for RealAudio's
+    with pytest.raises(DataError, match=r"o.mp4: expected sound that it can hold, got .*; write .mkv"):
+        convert([path], tmp_path / "o.mp4")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.nut"]
+    assert convert([path], tmp_path / "o.mkv")[0].startswith("copied")
 
 
 def test_rates_opus_does_not_know_are_raised(clip: Clip, tmp_path: Path) -> None:
