@@ -25,7 +25,7 @@ from av.video.frame import VideoFrame as Picture
 from av.video.stream import VideoStream
 
 from datamodules.errors import DataError
-from datamodules.pictures import Colour, Orientation, Pixels, RgbConverter
+from datamodules.pictures import Colour, Orientation, Pixels, RgbConverter, is_transparent
 from datamodules.truncation import check_whole
 
 
@@ -45,6 +45,8 @@ class VideoInfo:
         pixel_format: FFmpeg's name of it.
         colour: as tagged.
         stored: how stored pixels were turned to be upright.
+        interlaced: whether its first picture holds two fields, taken one after the other.
+        transparent: whether one sees through its first picture anywhere.
     """
 
     width: int
@@ -58,6 +60,8 @@ class VideoInfo:
     pixel_format: str
     colour: Colour
     stored: Orientation
+    interlaced: bool
+    transparent: bool
 
 
 @dataclass(frozen=True)
@@ -301,6 +305,8 @@ class VideoReader:
             pixel_format=picture.format.name,
             colour=Colour.of(picture),
             stored=stored,
+            interlaced=bool(picture.interlaced_frame),
+            transparent=is_transparent(picture),
         )
 
     def _damaged(self, got: str) -> DataError:

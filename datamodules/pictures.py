@@ -136,6 +136,13 @@ class RgbConverter:
         return tagged(kept, Colour.of(picture))
 
 
+def is_transparent(picture: Picture) -> bool:
+    """Whether one sees through any of its pixels; that a format could say so is no sign of it (GIF always could)."""
+    if not any(component.is_alpha for component in picture.format.components):
+        return False
+    return bool((picture.to_ndarray(format="rgba")[..., 3] < 255).any())
+
+
 def plane_rows(plane: VideoPlane) -> Pixels:
     """The bytes of a plane, ``(H, bytes of a row and its padding)``; they are its own, not a copy."""
     return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from av.video.format import VideoFormat
 from tqdm import tqdm
 
 from datamodules.errors import DataError
@@ -187,7 +188,7 @@ def write(
 
 
 def notes(readers: Sequence[VideoReader], writer: VideoWriter | RawWriter, cut: Cut) -> Iterator[str]:
-    """What happened to sound, sizes and further streams."""
+    """What happened to sound, sizes and further streams, and what of pictures is not kept."""
     for number, note in enumerate(writer.sound, 1):
         yield f"sound {number}: {note}" + (", cut at whole packets" if any(cut) else "")
     if not writer.sound and any(reader.audio for reader in readers):
@@ -201,6 +202,18 @@ def notes(readers: Sequence[VideoReader], writer: VideoWriter | RawWriter, cut: 
             yield f"{reader.path}: resized from {size[1]}x{size[0]} to {fitted[1]}x{fitted[0]}{bars}"
         if reader.other:
             yield f"{reader.path}: left out {reader.other} more stream{'s' * (reader.other != 1)} (video, subtitles or data)"
+        yield from (f"{reader.path}: {lost}" for lost in not_kept(reader.info))
+
+
+def not_kept(info: VideoInfo) -> Iterator[str]:
+    """What of a video's pictures has no place in painted ones."""
+    bits = max(component.bits for component in VideoFormat(info.pixel_format).components)
+    if bits > 8:
+        yield f"painted in 8 bits a colour, of {bits}"
+    if info.transparent:
+        yield "transparency left out"
+    if info.interlaced:
+        yield "interlaced: painted as whole frames; where lines show, deinterlace it first"
 
 
 def expected_frames(infos: Sequence[VideoInfo], cut: Cut) -> int | None:

@@ -58,8 +58,8 @@ def write_clip(
 ) -> Path:
     """Encode ``picture(first)``, ... at these times, the last one for ``last`` seconds; sound as long as the picture.
 
-    ``tags`` are matrix, range, primaries, transfer; ``sound`` names encoders; the track of the last of ``languages`` is marked as
-    the one to play; ``options`` are the video encoder's.
+    ``tags`` are matrix, range, primaries, transfer; ``sound`` names encoders; the track of the last of ``languages`` is marked
+    as the one to play; ``options`` are the video encoder's.
     """
     with av.open(str(path), "w", format=muxer) as container:
         stream = container.add_stream(codec, rate=25, options={"threads": "1", "crf": "10", **options})

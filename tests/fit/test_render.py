@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from datamodules.errors import DataError
@@ -153,6 +155,30 @@ def test_memory_does_not_grow_with_length(clip: Clip, tmp_path: Path) -> None:
     assert len(used) == 200
     # Held, 700 frames would be 40 MB as pixels, and four times that as numbers.
     assert max(used) - max(used[:25]) < 15
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pixels": "yuv420p10le"}, ["painted in 8 bits a colour, of 10"]),
+        ({"name": "a.mkv", "codec": "ffv1", "pixels": "bgra"}, []),
+        ({"flags": "+ildct+ilme"}, ["interlaced: painted as whole frames; where lines show, deinterlace it first"]),
+        ({}, []),
+    ],
+)
+def test_what_is_not_kept_of_pictures_is_said(clip: Clip, tmp_path: Path, options: dict[str, Any], said: list[str]) -> None:
+    source = clip(**options)
+    assert render([source], tmp_path / "out.mp4", same)[1:] == [f"{source}: {line}" for line in said]
+
+
+def test_transparency_that_is_lost_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "a.gif"
+    frames = [Image.new("RGBA", (16, 16), (200, 10 * n, 0, 255)) for n in range(3)]
+    frames[0].save(source, save_all=True, append_images=frames[1:])
+    assert len(render([source], tmp_path / "out.mp4", same)) == 1
+    frames[0].putpixel((3, 4), (0, 0, 0, 0))
+    frames[0].save(source, save_all=True, append_images=frames[1:])
+    assert render([source], tmp_path / "out.mp4", same)[1:] == [f"{source}: transparency left out"]
 
 
 @pytest.mark.shared
