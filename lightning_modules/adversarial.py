@@ -17,6 +17,7 @@ from lightning_modules.losses.adversarial import undecided
 from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters, unit, vivid
 from lightning_modules.losses.random_gram import random_gram_distance, random_grams, random_layers
 from lightning_modules.losses.temporal import known_motion, unwarped, warped
+from lightning_modules.ops.colours import chroma_moments
 from lightning_modules.ops.compilation import compile_in_place
 from lightning_modules.ops.flow import inside
 from lightning_modules.ops.motion import deform, random_smooth_flow
@@ -97,6 +98,15 @@ class AdversarialMethod(StyleMethod):
         if stage == "fit" and self.compiled != "none":
             critics = [critic.network for critic in self.critics()] if self.compiled == "all" else []
             compile_in_place([*self.generators(), *critics], self.trainer.strategy.root_device)
+
+    def observe(self, y: Tensor) -> None:
+        """Show the generator the colours of paintings ``(N, 3, H, W)``, those of all devices."""
+        moments = chroma_moments(y)
+        if self.ranks > 1:
+            torch.distributed.all_reduce(moments)
+            moments /= self.ranks
+        # At the start its weights may be those of another style's run.
+        self.to_style.observe(moments, 1 / self.accumulate, anew=self.batches_seen == 0)
 
     def weigh(self, terms: dict[str, Callable[[], Tensor]]) -> dict[str, Tensor]:
         """The terms whose weight is not 0, times their weights; only these are computed."""

@@ -10,8 +10,8 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def averaged(network: Network) -> Network:
-    """A frozen copy that will follow ``network``."""
-    return copy.deepcopy(network).requires_grad_(False)
+    """A frozen copy that will follow ``network``; in evaluation mode, for it paints and is not trained."""
+    return copy.deepcopy(network).requires_grad_(False).eval()
 
 
 @torch.no_grad()

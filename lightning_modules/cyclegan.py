@@ -101,7 +101,7 @@ class CycleGAN(AdversarialMethod):
 
     def __init__(
         self,
-        generator: Callable[[], Generator] = RealtimeGenerator,
+        generator: Callable[[], Generator] = lambda: RealtimeGenerator(hold_colours=True),
         image_critic: Callable[[], Discriminator] = lambda: PatchGAN(channels=24, layers=2, norm="spectral"),
         temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=8),
         steps: int = 180,
@@ -176,6 +176,7 @@ class CycleGAN(AdversarialMethod):
         shown = slots.update % content.frames.shape[1]  # the frame of each clip judged as a picture
         x, y = content.frames[:, shown], style.frames[:, shown]
         keep = len(x) if self.generators_turn and self.weights["identity"] else 0
+        self.observe(y)
 
         # Paint once; everything below looks at these clips.
         with torch.set_grad_enabled(self.generators_turn):

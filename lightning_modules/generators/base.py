@@ -51,3 +51,6 @@ class Generator(Describable, ABC):
     def paint_part(self, part: Tensor, overview: Tensor) -> Tensor:
         """Repaint a part ``(N, 3, h, w)`` of frames with this overview, as ``paint`` would where the whole reach is in it."""
         return self.paint(part)
+
+    def observe(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
+        """Take note of the colours of paintings, see ``StyleColours.learn``: here nobody does."""

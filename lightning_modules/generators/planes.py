@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, folded_way_down, mean_colour
+from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, folded_way_down
 from lightning_modules.ops.filters import as_convolution, enlarged, smoothed
 from lightning_modules.ops.fold import halved, unfold
 from lightning_modules.ops.layers import repeat_edges
@@ -65,7 +65,7 @@ class PlanePainter(nn.Module):
         planes, gain = (luma.float(), colours.float()), self.network.gain
         blocks = F.conv2d(planes[0], self.luma_down, self.level, BLOCK)
         blocks = blocks.add_(F.conv2d(planes[1], self.colours_down, stride=BLOCK // 2)).clamp_(-1, 1)
-        change = self.network.change(blocks, mean_colour(blocks))
+        change = self.network.change(blocks, self.network.overview_of(blocks))
         # A half, so that cutting off rounds: a pass over the frames less than rounding.
         raised = F.conv2d(repeat_edges(change, 1), self.way_up, self.centres * (1 - gain) + 0.5)
         y = unfold(raised[:, :LUMA], BLOCK).addcmul_(planes[0], gain)

@@ -42,6 +42,7 @@ def spread(network: Generator) -> Generator:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.03 * torch.randn_like(parameter)
+    network.observe(torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01]))
     return network
 
 
@@ -49,10 +50,11 @@ def spread(network: Generator) -> Generator:
     "make",
     [
         lambda: RealtimeGenerator(24, 1),
+        lambda: RealtimeGenerator(24, 1, hold_colours=True),
         lambda: ResNetGenerator(4, 1),
         lambda: ResNetGenerator(4, 1, "resize", checkpointing=True),
     ],
-    ids=["realtime", "transposed", "resize"],
+    ids=["realtime", "held", "transposed", "resize"],
 )
 def test_paints_as_in_torch_at_any_size_and_batch(make: Callable[[], Generator], tmp_path: Path) -> None:
     network = spread(make())
@@ -63,9 +65,10 @@ def test_paints_as_in_torch_at_any_size_and_batch(make: Callable[[], Generator],
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     smallest = -(-network.min_size // network.size_multiple) * network.size_multiple
     for size in ((1, 64, 64), (3, 96, 160), (1, 248, 336), (2, smallest, smallest), (1, smallest, 3 * smallest)):
-        frames = torch.rand(size[0], 3, *size[1:]) * 2 - 1
-        with torch.no_grad():
-            torch.testing.assert_close(exported(frames), network(frames), atol=1e-4, rtol=0)
+        for contrast in (1.0, 0.1):  # the latter is pale
+            frames = (torch.rand(size[0], 3, *size[1:]) * 2 - 1) * contrast
+            with torch.no_grad():
+                torch.testing.assert_close(exported(frames), network.eval()(frames), atol=1e-4, rtol=0)
 
 
 def test_half_precision_is_inside_alone(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ def test_starts_as_a_frozen_copy() -> None:
     network = Net()
     average = averaged(network)
     assert not any(p.requires_grad for p in average.parameters())
+    assert network.training
+    assert not average.training
     assert all(p.requires_grad for p in network.parameters())
     with torch.no_grad():
         network.weight += 1

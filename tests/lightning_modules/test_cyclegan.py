@@ -23,6 +23,7 @@ from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.losses.patch_distribution import random_filters
 from lightning_modules.losses.temporal import LEAST_CONTRAST
 from lightning_modules.losses.tone import FLAT
+from lightning_modules.ops.colours import chroma_moments
 from lightning_modules.ops.pretrained import Frozen
 from lightning_modules.ops.warp import warp
 
@@ -274,6 +275,23 @@ def test_wasserstein_critics_learn_five_times_as_often(cyclegan: Build, batches:
     assert changed == [False, False, False, True, False]
     assert all(not torch.equal(a, b) for a, b in zip(notes.critics[:-1], notes.critics[1:], strict=True))
     assert (method.generator_step, method.batches_seen) == (1, 6)
+
+
+def test_the_shipped_network_learns_the_colours_of_all_style_batches(
+    cyclegan: Build, batches: Batches, train: Train, tmp_path: Path
+) -> None:
+    path, shown = tmp_path / "first.ckpt", batches(3)
+    method = cyclegan()
+    train(method, shown).save_checkpoint(path)
+    pictures = [batch.style.frames[:, step % batch.style.frames.shape[1]] for step, batch in enumerate(shown)]
+    known = method.stylizer().style_colours
+    assert known.seen == 3
+    torch.testing.assert_close(known.moments, chroma_moments(torch.cat(pictures)))
+    assert method.unstylizer().style_colours.seen == 0
+    other = cyclegan(init_from=str(path))
+    train(other, shown[:1])
+    assert other.stylizer().style_colours.seen == 1
+    torch.testing.assert_close(other.stylizer().style_colours.moments, chroma_moments(pictures[0]))
 
 
 def test_the_average_follows_the_trained_weights(cyclegan: Build, batches: Batches, train: Train) -> None:

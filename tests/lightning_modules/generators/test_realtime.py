@@ -13,16 +13,20 @@ from lightning_modules.generators.realtime import (
     folded_contrasts,
     folded_way_up,
 )
+from lightning_modules.ops.colours import SPREAD
 from lightning_modules.ops.fold import fold, unfold
+
+NARROW = torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01])  # moments of a style of few colours, all close to one
 
 
 @pytest.fixture
 def network() -> RealtimeGenerator:
-    """Small, and away from its start."""
+    """Small, away from its start, and of a style whose colours hold it back."""
     torch.manual_seed(0)
-    generator = RealtimeGenerator(24, 1)
+    generator = RealtimeGenerator(24, 1, hold_colours=True).eval()
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
+    generator.observe(NARROW)
     return generator
 
 
@@ -128,8 +132,39 @@ def test_half_of_the_mean_colour_is_taken_out() -> None:
 
 
 def test_every_weight_learns(network: RealtimeGenerator) -> None:
-    network(torch.rand(1, 3, 16, 16)).square().sum().backward()
+    network.train()(torch.rand(1, 3, 16, 16)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_colours_are_held_when_painting_and_not_while_training() -> None:
+    torch.manual_seed(0)
+    plain = RealtimeGenerator(24, 1)
+    torch.nn.init.normal_(plain.strokes.weight, std=0.1)
+    holding = RealtimeGenerator(24, 1, hold_colours=True)
+    holding.load_state_dict(plain.state_dict(), strict=False)
+    areas = F.interpolate(torch.rand(2, 3, 4, 6) * 2 - 1, scale_factor=8)
+    frames = areas * torch.tensor([1.0, 0.1]).view(2, 1, 1, 1)  # the second is pale
+    with torch.no_grad():
+        free = plain(frames)
+        assert torch.equal(holding.train()(frames), free)
+        torch.testing.assert_close(holding.eval()(frames)[0], free[0])
+        assert (holding(frames)[1] - free[1]).abs().max() > 0.05
+        holding.observe(NARROW)
+        assert (holding(frames)[0] - free[0]).abs().max() > 0.05
+        assert torch.equal(holding.train()(frames), free)
+
+
+def test_pale_frames_are_painted_as_if_they_had_more_colour() -> None:
+    torch.manual_seed(0)
+    generator = RealtimeGenerator(24, 1, hold_colours=True).eval()
+    torch.nn.init.zeros_(generator.gain)  # detail stays the frame's own
+    vivid = F.interpolate(torch.rand(1, 3, 8, 8) - 0.5, scale_factor=8)
+    light = vivid.mean(1, keepdim=True)
+    mean = (vivid - light).mean((2, 3), keepdim=True)
+    pale = light + mean + (vivid - light - mean) / 3
+    wanted = light + mean + (vivid - light - mean) * SPREAD / (vivid - light - mean).square().sum(1).mean().sqrt()
+    with torch.no_grad():
+        torch.testing.assert_close(generator(pale), generator(wanted), atol=1e-4, rtol=1e-3)
 
 
 def test_the_filter_is_fixed_and_not_saved(network: RealtimeGenerator) -> None:
@@ -140,7 +175,7 @@ def test_the_filter_is_fixed_and_not_saved(network: RealtimeGenerator) -> None:
 def test_options() -> None:
     count = [sum(p.numel() for p in RealtimeGenerator(*args).parameters()) for args in ((24, 1), (32, 1), (24, 2))]
     assert len(set(count)) == 3
-    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2, "lines": 0.3}
+    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2, "lines": 0.3, "hold_colours": False}
     with pytest.raises(ValueError, match=r"width >= 24 and depth >= 1, got 23 and 0"):
         RealtimeGenerator(23, 0)
     with pytest.raises(ValueError, match=r"lines in \[0, 1\], got -0.1"):
@@ -176,12 +211,13 @@ def test_sizes_that_are_no_whole_blocks_are_refused(network: RealtimeGenerator, 
     assert network(torch.zeros(1, 3, 8, 8)).shape == (1, 3, 8, 8)
 
 
-@pytest.mark.parametrize("depth", [1, 2])
-def test_a_pixel_changes_nothing_beyond_the_reach_and_something_almost_as_far(depth: int) -> None:
+@pytest.mark.parametrize(("depth", "hold"), [(1, False), (2, False), (2, True)])
+def test_a_pixel_changes_nothing_beyond_the_reach_and_something_almost_as_far(depth: int, hold: bool) -> None:
     torch.manual_seed(0)
-    generator = RealtimeGenerator(24, depth).double()
+    generator = RealtimeGenerator(24, depth, hold_colours=hold).double().eval()
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
+    generator.observe(NARROW.double())
     step = generator.size_multiple
     side = (2 * generator.reach // step + 6) * step
     middle = side // 2 // step * step
@@ -192,7 +228,7 @@ def test_a_pixel_changes_nothing_beyond_the_reach_and_something_almost_as_far(de
         changed[..., at, at] += 0.5
         with torch.no_grad():
             before, after = (
-                generator.paint_part(part, torch.zeros(1, 3, 1, 1, dtype=torch.float64)) for part in (frames, changed)
+                generator.paint_part(part, torch.zeros(1, 4, 1, 1, dtype=torch.float64)) for part in (frames, changed)
             )
         _, _, rows, columns = (before != after).nonzero(as_tuple=True)
         farthest = max(farthest, *(int((places - at).abs().max()) for places in (rows, columns)))

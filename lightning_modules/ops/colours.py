@@ -1,0 +1,147 @@
+"""How far colours lie from grey and from one another: of frames that are painted, and of the paintings they are to look like.
+
+Both modules are for painting, not for training. A network trained on raised frames would not know pale ones, and one whose
+colours were held back in training would get no gradient where it goes too far.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.ops.layers import repeat_edges
+from lightning_modules.ops.statistics import full_precision
+
+# Of RGB: yellow against blue, red against green, both of length 1 and across grey. What lies along them is called chroma here.
+AXES = torch.tensor([[1.0, 1.0, -2.0], [3.0**0.5, -(3.0**0.5), 0.0]]) / 6**0.5
+# The lower quartile of the frames that the default run trains on; paler ones are raised to it, up to threefold.
+SPREAD, MOST = 0.144, 3.0
+WITHIN = 1.5  # standard deviations from their mean that the style's chroma may reach in areas
+# From a block's value and the differences between its neighbours, left and right, above and below, to its pixels.
+LINEAR = torch.tensor([[1.0, 1.0, 1.0, 1.0], [-1 / 8, 1 / 8, -1 / 8, 1 / 8], [-1 / 8, -1 / 8, 1 / 8, 1 / 8]])
+PIXELS = 4  # of a block
+
+
+class RaisedColours(nn.Module):
+    """Gives pale frames more colour: what deviates from their mean chroma is multiplied, light and mean stay."""
+
+    means: Tensor
+    chroma: Tensor
+    unchanged: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("means", AXES.repeat(1, PIXELS) / PIXELS, persistent=False)
+        self.register_buffer("chroma", torch.kron(torch.eye(PIXELS), AXES.T @ AXES), persistent=False)
+        self.register_buffer("unchanged", torch.eye(3 * PIXELS), persistent=False)
+
+    def missing(self, blocks: Tensor) -> Tensor:
+        """How much is to be added to deviations of frames in blocks ``(N, 12, h, w)`` in [-1, 1], as a share of them.
+
+        Returns:
+            ``(N, 1, 1, 1)``: 0 where blocks spread by ``SPREAD`` or more, else up to ``MOST`` - 1.
+        """
+        with torch.autocast(blocks.device.type, enabled=False):
+            chroma = full_precision(self.means.to(blocks.dtype) @ blocks.flatten(2))
+            square = chroma.square().mean(2).sum(1) - chroma.mean(2).square().sum(1)
+            more = SPREAD * square.clamp((SPREAD / MOST) ** 2, SPREAD**2).rsqrt() - 1
+            return more.to(blocks.dtype).view(-1, 1, 1, 1)
+
+    def forward(self, blocks: Tensor, more: Tensor) -> Tensor:
+        """Raise blocks of frames that miss so much: around grey, which saves a pass, so that all have ``moved`` a little."""
+        with torch.autocast(blocks.device.type, enabled=False):
+            return as_pictures(as_rows(blocks) @ (self.unchanged + more[..., 0] * self.chroma).to(blocks.dtype), blocks)
+
+    def moved(self, mean: Tensor, more: Tensor) -> Tensor:
+        """By how much, given the mean colour ``(N, 3, 1, 1)`` before: the same shape."""
+        return more * (mean - mean.mean(1, keepdim=True))
+
+
+class StyleColours(nn.Module):
+    """Holds areas of painted frames within the colours of a style: beyond an ellipse in the plane of chroma, back to its edge.
+
+    Looks at blocks and their neighbours, so that strokes keep their own colours. Knows no style until it has learned one, and
+    holds nothing until then.
+    """
+
+    seen: Tensor
+    moments: Tensor
+    centre: Tensor
+    scale: Tensor
+    units: Tensor
+    means: Tensor
+    axes: Tensor
+    linear: Tensor
+    reach = 2  # blocks
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, size in (("seen", ()), ("moments", (5,)), ("centre", (2,)), ("scale", (2, 2)), ("units", (2, 2))):
+            self.register_buffer(name, torch.zeros(size))
+        for name, values in (("means", AXES.repeat(1, PIXELS) / PIXELS), ("axes", AXES), ("linear", LINEAR)):
+            self.register_buffer(name, values, persistent=False)
+
+    @torch.no_grad()
+    def learn(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
+        """Add the ``chroma_moments`` of further pictures to those there were.
+
+        Args:
+            moments: ``(5,)``.
+            share: of a batch that these pictures are; batches count alike.
+            anew: forget those there were, which were another style's.
+        """
+        self.seen.mul_(not anew).add_(share)
+        self.moments.lerp_(moments.to(self.moments), share / self.seen)
+        a, b, aa, ab, bb = self.moments.unbind()
+        # Chroma is centre + scale u, with u of variance 1 (Cholesky); u is units (chroma - centre).
+        first = (aa - a * a).clamp(min=1e-6).sqrt()
+        both = (ab - a * b) / first
+        second = (bb - b * b - both * both).clamp(min=1e-6).sqrt()
+        self.centre.copy_(torch.stack([a, b]))
+        self.scale.copy_(torch.stack([first, first * 0, both, second]).view(2, 2))
+        self.units.copy_(torch.stack([1 / first, first * 0, -both / (first * second), 1 / second]).view(2, 2))
+
+    def forward(self, paint: Tensor) -> Tensor:
+        """Painted blocks ``(N, 12, h, w)`` to the same shape; in place, where they lie channels-last."""
+        with torch.autocast(paint.device.type, enabled=False):
+            to_units, to_chroma = self.units @ self.means, self.axes.T @ self.scale
+            away = to_units.to(paint.dtype) @ paint.flatten(2)
+            away = away.sub_((self.units @ self.centre).to(paint.dtype)[:, None])
+            away = tent(away.view(-1, 2, *paint.shape[2:]))
+            beyond = away * (1 - WITHIN * away.square().sum(1, keepdim=True).clamp(min=WITHIN**2).rsqrt())
+            back = torch.einsum("kp,ca->kapc", -self.linear, to_chroma).flatten(2).flatten(0, 1).to(paint.dtype)
+            corrections = as_rows(torch.cat([beyond, *slopes(beyond)], 1))
+            return as_pictures(as_rows(paint).baddbmm_(corrections, back.expand(len(paint), -1, -1)), paint)
+
+
+def as_rows(blocks: Tensor) -> Tensor:
+    """``(N, C, h, w)`` to ``(N, h w, C)``: for matrices of channels, and the way channels-last pictures lie."""
+    return blocks.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def as_pictures(rows: Tensor, like: Tensor) -> Tensor:
+    """The reverse, of the height and width of ``like``."""
+    return rows.view(len(rows), *like.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+# For a few channels that lie apart, sums take a fraction of the time of convolutions.
+
+
+def tent(values: Tensor) -> Tensor:
+    """[1, 2, 1] / 4 along each axis."""
+    values = repeat_edges(values, 1)
+    rows = values[..., :-2, :] + 2 * values[..., 1:-1, :] + values[..., 2:, :]
+    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 16
+
+
+def slopes(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Differences between the neighbours to the right and left, and below and above."""
+    values = repeat_edges(values, 1)
+    return values[..., 1:-1, 2:] - values[..., 1:-1, :-2], values[..., 2:, 1:-1] - values[..., :-2, 1:-1]
+
+
+@torch.no_grad()
+def chroma_moments(pictures: Tensor) -> Tensor:
+    """First and second moments of the chroma (a, b) of ``(N, 3, H, W)``: the means of a, b, aa, ab and bb, in float32."""
+    with torch.autocast(pictures.device.type, enabled=False):
+        pixels = full_precision(pictures).transpose(0, 1).flatten(1)
+        a, b = AXES.to(pixels) @ pixels
+        return torch.stack([a.mean(), b.mean(), (a * a).mean(), (a * b).mean(), (b * b).mean()])
