@@ -14,7 +14,7 @@ from lightning_modules.ops.statistics import full_precision
 AXES = torch.tensor([[1.0, 1.0, -2.0], [3.0**0.5, -(3.0**0.5), 0.0]]) / 6**0.5
 # The lower quartile of the frames that the default run trains on; paler ones are raised to it, up to threefold.
 SPREAD, MOST = 0.144, 3.0
-WITHIN = 1.5  # standard deviations from their mean that the style's chroma may reach in areas
+WITHIN = 2.0  # standard deviations from their mean that the style's chroma may reach in areas
 # From a block's value and the differences between its neighbours, left and right, above and below, to its pixels.
 LINEAR = torch.tensor([[1.0, 1.0, 1.0, 1.0], [-1 / 8, 1 / 8, -1 / 8, 1 / 8], [-1 / 8, -1 / 8, 1 / 8, 1 / 8]])
 PIXELS = 4  # of a block
