@@ -227,6 +227,7 @@ def quiet() -> None:
         ".*LeafSpec",
         ".*does not have many workers",
         ".*logging interval",
+        ".*in eval mode at the start of training",  # the averages, which are never trained
     ):
         warnings.filterwarnings("ignore", message=advice)
 
