@@ -108,7 +108,7 @@ class StyleColours(nn.Module):
             away = tent(away.view(-1, 2, *paint.shape[2:]))
             beyond = away * (1 - WITHIN * away.square().sum(1, keepdim=True).clamp(min=WITHIN**2).rsqrt())
             back = torch.einsum("kp,ca->kapc", -self.linear, to_chroma).flatten(2).flatten(0, 1).to(paint.dtype)
-            corrections = as_rows(torch.cat([beyond, *slopes(beyond)], 1))
+            corrections = as_rows(torch.cat([beyond, *differences(beyond)], 1))
             return as_pictures(as_rows(paint).baddbmm_(corrections, back.expand(len(paint), -1, -1)), paint)
 
 
@@ -132,7 +132,7 @@ def tent(values: Tensor) -> Tensor:
     return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 16
 
 
-def slopes(values: Tensor) -> tuple[Tensor, Tensor]:
+def differences(values: Tensor) -> tuple[Tensor, Tensor]:
     """Differences between the neighbours to the right and left, and below and above."""
     values = repeat_edges(values, 1)
     return values[..., 1:-1, 2:] - values[..., 1:-1, :-2], values[..., 2:, 1:-1] - values[..., :-2, 1:-1]
