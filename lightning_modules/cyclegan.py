@@ -101,7 +101,7 @@ class CycleGAN(AdversarialMethod):
 
     def __init__(
         self,
-        generator: Callable[[], Generator] = lambda: RealtimeGenerator(hold_colours=True),
+        generator: Callable[[], Generator] = lambda: RealtimeGenerator(adaptive=True),
         image_critic: Callable[[], Discriminator] = lambda: PatchGAN(channels=24, layers=2, norm="spectral"),
         temporal_critic: Callable[[], TemporalDiscriminator] | None = lambda: TemporalPatchGAN(channels=8),
         steps: int = 180,

@@ -32,7 +32,7 @@ class PlanePainter(nn.Module):
     colours_down: Tensor
     level: Tensor
     way_up: Tensor
-    centres: Tensor
+    offset: Tensor
 
     def __init__(self, network: RealtimeGenerator, red: float, blue: float, full: bool) -> None:
         super().__init__()
@@ -48,7 +48,8 @@ class PlanePainter(nn.Module):
         way_up = folded_way_up(matrix) * scales.repeat_interleave(counts)[:, None, None, None]
         for name, buffer in (("luma_down", downs[0]), ("colours_down", downs[1]), ("level", level), ("way_up", way_up)):
             self.register_buffer(name, buffer, persistent=False)
-        self.register_buffer("centres", centres.repeat_interleave(counts), persistent=False)
+        # A half, so that cutting off rounds: a pass over the frames less than rounding.
+        self.register_buffer("offset", centres.repeat_interleave(counts) + 0.5, persistent=False)
         self.to(network.gain.device)
 
     @torch.inference_mode()
@@ -62,12 +63,14 @@ class PlanePainter(nn.Module):
         Returns:
             The same.
         """
-        planes, gain = (luma.float(), colours.float()), self.network.gain
+        planes = luma.float(), colours.float()
         blocks = F.conv2d(planes[0], self.luma_down, self.level, BLOCK)
         blocks = blocks.add_(F.conv2d(planes[1], self.colours_down, stride=BLOCK // 2)).clamp_(-1, 1)
-        change = self.network.change(blocks, self.network.overview_of(blocks))
-        # A half, so that cutting off rounds: a pass over the frames less than rounding.
-        raised = F.conv2d(repeat_edges(change, 1), self.way_up, self.centres * (1 - gain) + 0.5)
+        overview = self.network.overview_of(blocks)
+        gain = self.network.gain_in(overview)
+        # Bytes are not around 0: with the level, which stands for their 0, they are.
+        change = self.network.change(blocks, overview).addcmul_(self.level.view(1, -1, 1, 1), gain)
+        raised = F.conv2d(repeat_edges(change, 1), self.way_up, self.offset)
         y = unfold(raised[:, :LUMA], BLOCK).addcmul_(planes[0], gain)
         differences = unfold(raised[:, LUMA:], BLOCK // 2).addcmul_(planes[1], gain)
         return as_bytes(y, *self.luma), as_bytes(differences, *self.colours)

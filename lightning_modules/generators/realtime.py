@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lightning_modules.generators.base import Generator
 from lightning_modules.ops.colours import RaisedColours, StyleColours
 from lightning_modules.ops.contours import LINES, Contours, folded_light
+from lightning_modules.ops.detail import detail_factor, moments
 from lightning_modules.ops.filters import as_convolution, convolved, enlarged, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
@@ -57,8 +58,8 @@ class RealtimeGenerator(Generator):
         width: channels on blocks of 4x4 pixels, half of those on blocks of 8x8; at least 24.
         depth: separable blocks on 8x8 pixels, >= 1.
         lines: how strong contour lines are at the start, in [0, 1]: more paints more, and flickers more where light changes.
-        hold_colours: painting, give pale frames more colour and hold areas within the colours of the style it was trained for
-            (``ops.colours``); takes about a tenth longer.
+        adaptive: painting, not training, give pale frames more colour and soft ones more of their detail, and hold areas within
+            the colours of the style it was trained for (``ops.colours``, ``ops.detail``); takes about a tenth longer.
 
     Raises:
         ValueError: a width or depth too small, or lines beyond their range.
@@ -74,7 +75,7 @@ class RealtimeGenerator(Generator):
     raised: RaisedColours | None
     style_colours: StyleColours | None
 
-    def __init__(self, width: int = 24, depth: int = 2, lines: float = 0.3, hold_colours: bool = False) -> None:
+    def __init__(self, width: int = 24, depth: int = 2, lines: float = 0.3, adaptive: bool = False) -> None:
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
@@ -100,9 +101,9 @@ class RealtimeGenerator(Generator):
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
         self.contours = Contours()
-        self.raised, self.style_colours = (RaisedColours(), StyleColours()) if hold_colours else (None, None)
+        self.raised, self.style_colours = (RaisedColours(), StyleColours()) if adaptive else (None, None)
         # In blocks: stem, light and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
-        held = StyleColours.reach if hold_colours else 0
+        held = StyleColours.reach if adaptive else 0
         self.reach = BLOCK * (max(1 + 2 * depth + 1 + 2, 1 + Contours.reach) + held + 1)
         pixels = torch.eye(3 * BLOCK**2).view(-1, 3, BLOCK, BLOCK)  # one for every colour of every pixel of a block
         self.register_buffer("way_down", folded_way_down(pixels, halved(pixels)), persistent=False)
@@ -115,12 +116,20 @@ class RealtimeGenerator(Generator):
         return self.paint_over(frames, blocks, self.overview_of(blocks))
 
     def overview(self, frames: Tensor) -> Tensor:
-        """The mean colour of each frame and, with ``hold_colours``, how pale it is: ``(N, 3 or 4, 1, 1)``."""
+        """The mean colour of each frame and, where it adapts, how pale and how soft it is: ``(N, 3 or 5, 1, 1)``."""
         return self.overview_of(self.in_blocks(frames))
 
     def overview_of(self, blocks: Tensor) -> Tensor:
         """The same, given frames ``in_blocks``."""
-        return torch.cat([mean_colour(blocks), self.raised.missing(blocks)], 1) if self.raised else mean_colour(blocks)
+        if not self.raised or self.training:
+            return mean_colour(blocks)
+        seen = moments(blocks)
+        parts = [seen.mean, self.raised.missing(seen)[:, None], detail_factor(seen)[:, None]]
+        return torch.cat(parts, 1).to(blocks.dtype)[..., None, None]
+
+    def gain_in(self, overview: Tensor) -> Tensor:
+        """Of the finest detail of frames, given their overview."""
+        return self.gain if overview.shape[1] == 3 else self.gain * overview[:, 4:]
 
     def paint_part(self, part: Tensor, overview: Tensor) -> Tensor:
         return self.paint_over(part, self.in_blocks(part), overview)
@@ -133,13 +142,13 @@ class RealtimeGenerator(Generator):
         """Paint frames, given themselves ``in_blocks`` and the overview of what they are part of."""
         change = self.change(blocks, overview)
         full = unfold(F.conv2d(repeat_edges(change, 1), self.way_up.to(change.dtype)), BLOCK)
-        return full.to(frames.dtype).addcmul_(frames, self.gain).clamp_(-1, 1)
+        return full.to(frames.dtype).addcmul_(frames, self.gain_in(overview)).clamp_(-1, 1)
 
     def change(self, blocks: Tensor, overview: Tensor) -> Tensor:
-        """What painting adds to frames times ``gain``, both at half size in blocks, ``(N, 12, h, w)``; for the way up."""
+        """What painting adds to frames times their gain, both at half size in blocks, ``(N, 12, h, w)``; for the way up."""
         shown, level = blocks, EVEN * overview[:, :3]
         if self.raised and not self.training:
-            mean, missing = torch.split(overview, [3, 1], 1)
+            mean, missing, _ = torch.split(overview, [3, 1, 1], 1)
             shown, level = self.raised(blocks, missing), level + self.raised.moved(mean, missing)
         bordered = repeat_edges(shown, 1)
         seen = convolved(full_precision(bordered), self.filters)
@@ -152,7 +161,7 @@ class RealtimeGenerator(Generator):
         paint = bounded(self.head(fine).add_(strokes))
         if self.style_colours and not self.training:
             paint = self.style_colours(paint)
-        return torch.addcmul(paint, blocks, self.gain, value=-1)
+        return torch.addcmul(paint, blocks, self.gain_in(overview), value=-1)
 
     def observe(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
         if self.style_colours:

@@ -7,6 +7,7 @@ colours were held back in training would get no gradient where it goes too far.
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.ops.detail import Moments
 from lightning_modules.ops.layers import repeat_edges
 from lightning_modules.ops.statistics import full_precision
 
@@ -14,7 +15,7 @@ from lightning_modules.ops.statistics import full_precision
 AXES = torch.tensor([[1.0, 1.0, -2.0], [3.0**0.5, -(3.0**0.5), 0.0]]) / 6**0.5
 # The lower quartile of the frames that the default run trains on; paler ones are raised to it, up to threefold.
 SPREAD, MOST = 0.144, 3.0
-WITHIN = 2.0  # standard deviations from their mean that the style's chroma may reach in areas
+WITHIN = 1.5  # standard deviations from their mean that the style's chroma may reach in areas
 # From a block's value and the differences between its neighbours, left and right, above and below, to its pixels.
 LINEAR = torch.tensor([[1.0, 1.0, 1.0, 1.0], [-1 / 8, 1 / 8, -1 / 8, 1 / 8], [-1 / 8, -1 / 8, 1 / 8, 1 / 8]])
 PIXELS = 4  # of a block
@@ -23,27 +24,24 @@ PIXELS = 4  # of a block
 class RaisedColours(nn.Module):
     """Gives pale frames more colour: what deviates from their mean chroma is multiplied, light and mean stay."""
 
-    means: Tensor
     chroma: Tensor
     unchanged: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("means", AXES.repeat(1, PIXELS) / PIXELS, persistent=False)
-        self.register_buffer("chroma", torch.kron(torch.eye(PIXELS), AXES.T @ AXES), persistent=False)
+        self.register_buffer("chroma", chroma_of_blocks(), persistent=False)
         self.register_buffer("unchanged", torch.eye(3 * PIXELS), persistent=False)
 
-    def missing(self, blocks: Tensor) -> Tensor:
-        """How much is to be added to deviations of frames in blocks ``(N, 12, h, w)`` in [-1, 1], as a share of them.
+    @staticmethod
+    def missing(seen: Moments) -> Tensor:
+        """How much is to be added to deviations of frames of these moments, as a share of them.
 
         Returns:
-            ``(N, 1, 1, 1)``: 0 where blocks spread by ``SPREAD`` or more, else up to ``MOST`` - 1.
+            ``(N,)``: 0 where blocks spread by ``SPREAD`` or more, else up to ``MOST`` - 1.
         """
-        with torch.autocast(blocks.device.type, enabled=False):
-            chroma = full_precision(self.means.to(blocks.dtype) @ blocks.flatten(2))
-            square = chroma.square().mean(2).sum(1) - chroma.mean(2).square().sum(1)
-            more = SPREAD * square.clamp((SPREAD / MOST) ** 2, SPREAD**2).rsqrt() - 1
-            return more.to(blocks.dtype).view(-1, 1, 1, 1)
+        axes = AXES.to(seen.mean)
+        square = (axes @ seen.covariance @ axes.T).diagonal(dim1=1, dim2=2).sum(1)
+        return SPREAD * square.clamp((SPREAD / MOST) ** 2, SPREAD**2).rsqrt() - 1
 
     def forward(self, blocks: Tensor, more: Tensor) -> Tensor:
         """Raise blocks of frames that miss so much: around grey, which saves a pass, so that all have ``moved`` a little."""
@@ -58,26 +56,27 @@ class RaisedColours(nn.Module):
 class StyleColours(nn.Module):
     """Holds areas of painted frames within the colours of a style: beyond an ellipse in the plane of chroma, back to its edge.
 
-    Looks at blocks and their neighbours, so that strokes keep their own colours. Knows no style until it has learned one, and
-    holds nothing until then.
+    Looks at blocks and their neighbours, and pales an area as a whole, so that strokes keep what distinguishes them. Knows no
+    style until it has learned one, and holds nothing until then.
     """
 
     seen: Tensor
     moments: Tensor
     centre: Tensor
-    scale: Tensor
     units: Tensor
     means: Tensor
     axes: Tensor
+    chroma: Tensor
     linear: Tensor
     reach = 2  # blocks
 
     def __init__(self) -> None:
         super().__init__()
-        for name, size in (("seen", ()), ("moments", (5,)), ("centre", (2,)), ("scale", (2, 2)), ("units", (2, 2))):
+        for name, size in (("seen", ()), ("moments", (5,)), ("centre", (2,)), ("units", (2, 2))):
             self.register_buffer(name, torch.zeros(size))
-        for name, values in (("means", AXES.repeat(1, PIXELS) / PIXELS), ("axes", AXES), ("linear", LINEAR)):
+        for name, values in (("means", AXES.repeat(1, PIXELS) / PIXELS), ("axes", AXES), ("chroma", chroma_of_blocks())):
             self.register_buffer(name, values, persistent=False)
+        self.register_buffer("linear", LINEAR.repeat_interleave(3, dim=1), persistent=False)
 
     @torch.no_grad()
     def learn(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
@@ -91,25 +90,30 @@ class StyleColours(nn.Module):
         self.seen.mul_(not anew).add_(share)
         self.moments.lerp_(moments.to(self.moments), share / self.seen)
         a, b, aa, ab, bb = self.moments.unbind()
-        # Chroma is centre + scale u, with u of variance 1 (Cholesky); u is units (chroma - centre).
+        # What chroma is away from its mean, times this, has variance 1: the inverse of the covariance's Cholesky factor.
         first = (aa - a * a).clamp(min=1e-6).sqrt()
         both = (ab - a * b) / first
         second = (bb - b * b - both * both).clamp(min=1e-6).sqrt()
         self.centre.copy_(torch.stack([a, b]))
-        self.scale.copy_(torch.stack([first, first * 0, both, second]).view(2, 2))
         self.units.copy_(torch.stack([1 / first, first * 0, -both / (first * second), 1 / second]).view(2, 2))
 
     def forward(self, paint: Tensor) -> Tensor:
         """Painted blocks ``(N, 12, h, w)`` to the same shape; in place, where they lie channels-last."""
         with torch.autocast(paint.device.type, enabled=False):
-            to_units, to_chroma = self.units @ self.means, self.axes.T @ self.scale
-            away = to_units.to(paint.dtype) @ paint.flatten(2)
+            away = (self.units @ self.means).to(paint.dtype) @ paint.flatten(2)
             away = away.sub_((self.units @ self.centre).to(paint.dtype)[:, None])
             away = tent(away.view(-1, 2, *paint.shape[2:]))
-            beyond = away * (1 - WITHIN * away.square().sum(1, keepdim=True).clamp(min=WITHIN**2).rsqrt())
-            back = torch.einsum("kp,ca->kapc", -self.linear, to_chroma).flatten(2).flatten(0, 1).to(paint.dtype)
-            corrections = as_rows(torch.cat([beyond, *differences(beyond)], 1))
-            return as_pictures(as_rows(paint).baddbmm_(corrections, back.expand(len(paint), -1, -1)), paint)
+            beyond = 1 - WITHIN * away.square().sum(1, keepdim=True).clamp(min=WITHIN**2).rsqrt()
+            share = as_rows(torch.cat([beyond, *differences(beyond)], 1)) @ self.linear.to(paint.dtype)
+            centre = (self.centre @ self.axes).repeat(PIXELS).to(paint.dtype)
+            rows = as_rows(paint)
+            chroma = (rows @ self.chroma.to(paint.dtype)).sub_(centre)
+            return as_pictures(rows.sub_(chroma.mul_(share)), paint)
+
+
+def chroma_of_blocks() -> Tensor:
+    """What is left of the colours of a block without their light, ``(12, 12)``."""
+    return torch.kron(torch.eye(PIXELS), AXES.T @ AXES)
 
 
 def as_rows(blocks: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def spread(network: Generator) -> Generator:
     "make",
     [
         lambda: RealtimeGenerator(24, 1),
-        lambda: RealtimeGenerator(24, 1, hold_colours=True),
+        lambda: RealtimeGenerator(24, 1, adaptive=True),
         lambda: ResNetGenerator(4, 1),
         lambda: ResNetGenerator(4, 1, "resize", checkpointing=True),
     ],

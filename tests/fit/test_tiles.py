@@ -19,7 +19,7 @@ SIZES = [(64, 64), (104, 96), (128, 136), (40, 152)]
 def network() -> RealtimeGenerator:
     """Small, far from its start, so that every layer passes on what it sees, and held back by the colours of a style."""
     torch.manual_seed(0)
-    generator = RealtimeGenerator(24, 1, hold_colours=True).eval()
+    generator = RealtimeGenerator(24, 1, adaptive=True).eval()
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     generator.observe(torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01]))

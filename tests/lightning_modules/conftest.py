@@ -16,7 +16,7 @@ from lightning_modules.discriminators.temporal import TemporalPatchGAN
 from lightning_modules.generators.realtime import RealtimeGenerator
 
 TINY = {
-    "generator": partial(RealtimeGenerator, 24, 1, hold_colours=True),
+    "generator": partial(RealtimeGenerator, 24, 1, adaptive=True),
     "image_critic": partial(PatchGAN, 4, 1, "none"),
     "temporal_critic": partial(TemporalPatchGAN, 4, 2, "none"),
     "steps": 1000,

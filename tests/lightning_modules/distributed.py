@@ -81,7 +81,7 @@ def method(case: str, dtype: str, **options: Any) -> CycleGAN:
         names = [name for name in inspect.signature(CycleGAN).parameters if name.endswith("_weight")]
         settings |= {name: 0.0 for name in names if name not in ("image_weight", "clip_weight", "penalty_weight")}
     return WithSGD(
-        generator=partial(RealtimeGenerator, 24, 1, hold_colours=True),
+        generator=partial(RealtimeGenerator, 24, 1, adaptive=True),
         image_critic=partial(PatchGAN, 4, 1, norm),
         temporal_critic=partial(TemporalPatchGAN, 4, 2, norm),
         **settings,

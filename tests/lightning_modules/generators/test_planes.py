@@ -16,7 +16,7 @@ BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
 def network() -> RealtimeGenerator:
     """A little away from its start, so that all of it has a part in the result, and held back by the colours of a style."""
     torch.manual_seed(0)
-    generator = RealtimeGenerator(24, 1, hold_colours=True).eval()
+    generator = RealtimeGenerator(24, 1, adaptive=True).eval()
     generator.observe(torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01]))
     with torch.no_grad():
         for parameter in generator.parameters():

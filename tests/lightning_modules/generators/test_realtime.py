@@ -14,6 +14,7 @@ from lightning_modules.generators.realtime import (
     folded_way_up,
 )
 from lightning_modules.ops.colours import SPREAD
+from lightning_modules.ops.detail import LEAST, MOST
 from lightning_modules.ops.fold import fold, unfold
 
 NARROW = torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01])  # moments of a style of few colours, all close to one
@@ -23,7 +24,7 @@ NARROW = torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01])  # moments of a style of f
 def network() -> RealtimeGenerator:
     """Small, away from its start, and of a style whose colours hold it back."""
     torch.manual_seed(0)
-    generator = RealtimeGenerator(24, 1, hold_colours=True).eval()
+    generator = RealtimeGenerator(24, 1, adaptive=True).eval()
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     generator.observe(NARROW)
@@ -136,27 +137,45 @@ def test_every_weight_learns(network: RealtimeGenerator) -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
-def test_colours_are_held_when_painting_and_not_while_training() -> None:
+def test_adapts_when_painting_and_not_while_training() -> None:
     torch.manual_seed(0)
     plain = RealtimeGenerator(24, 1)
     torch.nn.init.normal_(plain.strokes.weight, std=0.1)
-    holding = RealtimeGenerator(24, 1, hold_colours=True)
-    holding.load_state_dict(plain.state_dict(), strict=False)
+    adapting = RealtimeGenerator(24, 1, adaptive=True)
+    adapting.load_state_dict(plain.state_dict(), strict=False)
     areas = F.interpolate(torch.rand(2, 3, 4, 6) * 2 - 1, scale_factor=8)
-    frames = areas * torch.tensor([1.0, 0.1]).view(2, 1, 1, 1)  # the second is pale
+    frames = areas * torch.tensor([1.0, 0.1]).view(2, 1, 1, 1)  # soft, and the second is pale
     with torch.no_grad():
         free = plain(frames)
-        assert torch.equal(holding.train()(frames), free)
-        torch.testing.assert_close(holding.eval()(frames)[0], free[0])
-        assert (holding(frames)[1] - free[1]).abs().max() > 0.05
-        holding.observe(NARROW)
-        assert (holding(frames)[0] - free[0]).abs().max() > 0.05
-        assert torch.equal(holding.train()(frames), free)
+        assert torch.equal(adapting.train()(frames), free)
+        plain.gain *= MOST
+        torch.testing.assert_close(adapting.eval()(frames)[0], plain(frames)[0])
+        assert (free[0] - plain(frames)[0]).abs().max() > 0.05
+        assert (adapting(frames)[1] - plain(frames)[1]).abs().max() > 0.05
+        adapting.observe(NARROW)
+        assert (adapting(frames)[0] - plain(frames)[0]).abs().max() > 0.05
+        assert torch.equal(adapting.train()(frames), free)
+
+
+def test_sharp_frames_are_given_less_of_their_detail_than_soft_ones() -> None:
+    torch.manual_seed(0)
+    plain, adapting = RealtimeGenerator(24, 1), RealtimeGenerator(24, 1, adaptive=True).eval()
+    adapting.load_state_dict(plain.state_dict(), strict=False)
+    areas = F.interpolate(torch.rand(1, 3, 4, 6) - 0.5, scale_factor=8)
+    rows, columns = torch.meshgrid(torch.arange(32), torch.arange(48), indexing="ij")
+    fine = 0.02 * (1.0 - 2 * ((rows + columns) % 2))  # gone from the halved frame
+    for rough, expected in ((0.0, MOST), (0.4, LEAST)):
+        frames = areas + rough * F.interpolate(torch.randn(1, 3, 16, 24), scale_factor=2)
+        with torch.no_grad():
+            detail, given = (network(frames + fine) - network(frames) for network in (plain, adapting))
+            within = (network(frames).abs().amax(1, keepdim=True) < 0.9 for network in (plain, adapting))
+            seen = torch.stack(list(within)).all(0).expand_as(detail)
+        torch.testing.assert_close(given[seen], expected * detail[seen], atol=1e-5, rtol=1e-4)
 
 
 def test_pale_frames_are_painted_as_if_they_had_more_colour() -> None:
     torch.manual_seed(0)
-    generator = RealtimeGenerator(24, 1, hold_colours=True).eval()
+    generator = RealtimeGenerator(24, 1, adaptive=True).eval()
     torch.nn.init.zeros_(generator.gain)  # detail stays the frame's own
     vivid = F.interpolate(torch.rand(1, 3, 8, 8) - 0.5, scale_factor=8)
     light = vivid.mean(1, keepdim=True)
@@ -175,7 +194,7 @@ def test_the_filter_is_fixed_and_not_saved(network: RealtimeGenerator) -> None:
 def test_options() -> None:
     count = [sum(p.numel() for p in RealtimeGenerator(*args).parameters()) for args in ((24, 1), (32, 1), (24, 2))]
     assert len(set(count)) == 3
-    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2, "lines": 0.3, "hold_colours": False}
+    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2, "lines": 0.3, "adaptive": False}
     with pytest.raises(ValueError, match=r"width >= 24 and depth >= 1, got 23 and 0"):
         RealtimeGenerator(23, 0)
     with pytest.raises(ValueError, match=r"lines in \[0, 1\], got -0.1"):
@@ -211,10 +230,10 @@ def test_sizes_that_are_no_whole_blocks_are_refused(network: RealtimeGenerator, 
     assert network(torch.zeros(1, 3, 8, 8)).shape == (1, 3, 8, 8)
 
 
-@pytest.mark.parametrize(("depth", "hold"), [(1, False), (2, False), (2, True)])
-def test_a_pixel_changes_nothing_beyond_the_reach_and_something_almost_as_far(depth: int, hold: bool) -> None:
+@pytest.mark.parametrize(("depth", "adaptive"), [(1, False), (2, False), (2, True)])
+def test_a_pixel_changes_nothing_beyond_the_reach_and_something_almost_as_far(depth: int, adaptive: bool) -> None:
     torch.manual_seed(0)
-    generator = RealtimeGenerator(24, depth, hold_colours=hold).double().eval()
+    generator = RealtimeGenerator(24, depth, adaptive=adaptive).double().eval()
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     generator.observe(NARROW.double())
@@ -227,9 +246,8 @@ def test_a_pixel_changes_nothing_beyond_the_reach_and_something_almost_as_far(de
         changed = frames.clone()
         changed[..., at, at] += 0.5
         with torch.no_grad():
-            before, after = (
-                generator.paint_part(part, torch.zeros(1, 4, 1, 1, dtype=torch.float64)) for part in (frames, changed)
-            )
+            overview = generator.overview(frames)
+            before, after = (generator.paint_part(part, overview) for part in (frames, changed))
         _, _, rows, columns = (before != after).nonzero(as_tuple=True)
         farthest = max(farthest, *(int((places - at).abs().max()) for places in (rows, columns)))
     assert generator.reach - 2 * BLOCK < farthest <= generator.reach

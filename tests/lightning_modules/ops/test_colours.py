@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lightning_modules.ops.colours import AXES, MOST, SPREAD, WITHIN, RaisedColours, StyleColours, chroma_moments
+from lightning_modules.ops.detail import moments
 from lightning_modules.ops.fold import fold, unfold
 
 
@@ -23,7 +24,7 @@ def spread(pixels: Tensor) -> Tensor:
 
 def raised(pixels: Tensor) -> Tensor:
     module, blocks = RaisedColours(), fold(pixels, 2)
-    missing = module.missing(blocks)
+    missing = module.missing(moments(blocks)).view(-1, 1, 1, 1)
     return unfold(module(blocks, missing), 2) - module.moved(pixels.mean((2, 3), keepdim=True), missing)
 
 
@@ -87,6 +88,17 @@ def test_strokes_keep_colours_that_areas_do_not() -> None:
     checks = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8)
     pixels = torch.einsum("ca,a->c", AXES.T, centre).view(1, 3, 1, 1) + 0.5 * AXES[0].view(1, 3, 1, 1) * checks
     torch.testing.assert_close(held(module, pixels), pixels)
+
+
+def test_strokes_of_an_area_beyond_pale_with_it() -> None:
+    module, centre, covariance = style()
+    across = torch.linalg.cholesky(covariance)[:, 1]  # one standard deviation
+    area, stroke = AXES.T @ (centre + 3 * across), AXES.T @ across * 0.2
+    checks = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(8, 8)
+    pixels = area.view(1, 3, 1, 1) + stroke.view(1, 3, 1, 1) * checks
+    result = held(module, pixels)
+    torch.testing.assert_close(chroma(result).mean((2, 3))[0], centre + WITHIN * across, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(result[..., :-1] - result[..., 1:], (pixels[..., :-1] - pixels[..., 1:]) * WITHIN / 3)
 
 
 def test_holds_nothing_back_before_it_knows_a_style() -> None:

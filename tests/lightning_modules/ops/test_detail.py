@@ -1,0 +1,62 @@
+"""Soft frames are given more of their detail and sharp ones less; one of many frames as if it were alone."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lightning_modules.ops.detail import LEAST, MOST, SHARE, Moments, detail_factor, moments
+from lightning_modules.ops.fold import fold
+
+
+def frames_of(share: float, contrast: float = 0.3, size: tuple[int, int] = (24, 32)) -> Tensor:
+    """Detail within blocks of 2x2 that is so large a share of the contrast, ``(1, 3, *size)``."""
+    torch.manual_seed(0)
+    fine = torch.randn(1, 3, *size)
+    fine = fine - F.interpolate(F.avg_pool2d(fine, 2), scale_factor=2)
+    coarse = F.interpolate(torch.randn(1, 3, size[0] // 2, size[1] // 2), scale_factor=2)
+    coarse = coarse - coarse.mean((2, 3), keepdim=True)
+    fine, coarse = (part / part.square().sum(1).mean().sqrt() for part in (fine, coarse))
+    return contrast * (share * fine + (1 - share**2) ** 0.5 * coarse) + torch.tensor([0.3, -0.2, 0.1]).view(3, 1, 1)
+
+
+def factor(frames: Tensor) -> Tensor:
+    return detail_factor(moments(fold(frames, 2)))
+
+
+def test_moments_are_those_of_blocks_and_pixels() -> None:
+    frames = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
+    seen, blocks = moments(fold(frames, 2)), F.avg_pool2d(frames, 2).flatten(2)
+    torch.testing.assert_close(seen.mean, frames.mean((2, 3)))
+    torch.testing.assert_close(seen.blocks, blocks @ blocks.mT / blocks.shape[2])
+    torch.testing.assert_close(seen.pixels, frames.square().sum(1).mean((1, 2)))
+    for one, cov in zip(blocks, seen.covariance, strict=True):
+        torch.testing.assert_close(cov, torch.cov(one, correction=0))
+
+
+@pytest.mark.parametrize("contrast", [0.05, 0.3])
+def test_detail_is_brought_to_one_share_of_the_contrast_within_bounds(contrast: float) -> None:
+    for share in (0.05, 0.15, SHARE, 0.28, 0.8):
+        expected = min(max(SHARE / share, LEAST), MOST)
+        assert factor(frames_of(share, contrast)).item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_flat_frames_have_no_detail_to_strengthen() -> None:
+    flat = torch.tensor([0.3, -0.2, 0.1]).view(1, 3, 1, 1).expand(1, 3, 16, 16)
+    assert factor(flat).item() == pytest.approx(LEAST)
+    assert factor(flat + 1e-4 * torch.randn(1, 3, 16, 16)).item() == pytest.approx(LEAST)
+
+
+def test_frames_count_by_themselves_and_half_precision_hardly_matters() -> None:
+    both = torch.cat([frames_of(0.15), frames_of(0.28)])
+    torch.testing.assert_close(factor(both), torch.cat([factor(both[:1]), factor(both[1:])]))
+    half = factor(both.half())
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, factor(both), rtol=0.01, atol=0)
+
+
+def test_moments_are_a_summary_of_parts() -> None:
+    whole = frames_of(0.2)
+    parts = [moments(fold(part, 2)) for part in whole.chunk(2, -1)]
+    mean = Moments(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
+    torch.testing.assert_close(detail_factor(mean), factor(whole))
