@@ -31,6 +31,7 @@ class PlanePainter(nn.Module):
     luma_down: Tensor
     colours_down: Tensor
     level: Tensor
+    zero: Tensor
     way_up: Tensor
     offset: Tensor
 
@@ -48,6 +49,7 @@ class PlanePainter(nn.Module):
         way_up = folded_way_up(matrix) * scales.repeat_interleave(counts)[:, None, None, None]
         for name, buffer in (("luma_down", downs[0]), ("colours_down", downs[1]), ("level", level), ("way_up", way_up)):
             self.register_buffer(name, buffer, persistent=False)
+        self.register_buffer("zero", level.view(1, -1, 1, 1).clone(), persistent=False)  # of its own: views do not compile
         # A half, so that cutting off rounds: a pass over the frames less than rounding.
         self.register_buffer("offset", centres.repeat_interleave(counts) + 0.5, persistent=False)
         self.to(network.gain.device)
@@ -68,8 +70,8 @@ class PlanePainter(nn.Module):
         blocks = blocks.add_(F.conv2d(planes[1], self.colours_down, stride=BLOCK // 2)).clamp_(-1, 1)
         overview = self.network.overview_of(blocks)
         gain = self.network.gain_in(overview)
-        # Bytes are not around 0: with the level, which stands for their 0, they are.
-        change = self.network.change(blocks, overview).addcmul_(self.level.view(1, -1, 1, 1), gain)
+        # Bytes are not around their middle: with what stands for their 0 they are.
+        change = self.network.change(blocks, overview).addcmul_(self.zero, gain)
         raised = F.conv2d(repeat_edges(change, 1), self.way_up, self.offset)
         y = unfold(raised[:, :LUMA], BLOCK).addcmul_(planes[0], gain)
         differences = unfold(raised[:, LUMA:], BLOCK // 2).addcmul_(planes[1], gain)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lightning_modules.generators.base import Generator
 from lightning_modules.ops.colours import RaisedColours, StyleColours
 from lightning_modules.ops.contours import LINES, Contours, folded_light
-from lightning_modules.ops.detail import detail_factor, moments
+from lightning_modules.ops.detail import Summarise, detail_factor
 from lightning_modules.ops.filters import as_convolution, convolved, enlarged, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
@@ -58,8 +58,9 @@ class RealtimeGenerator(Generator):
         width: channels on blocks of 4x4 pixels, half of those on blocks of 8x8; at least 24.
         depth: separable blocks on 8x8 pixels, >= 1.
         lines: how strong contour lines are at the start, in [0, 1]: more paints more, and flickers more where light changes.
-        adaptive: painting, not training, give pale frames more colour and soft ones more of their detail, and hold areas within
-            the colours of the style it was trained for (``ops.colours``, ``ops.detail``); takes about a tenth longer.
+        adaptive: painting, not training, give pale frames more colour, soft ones more of their detail and sharp ones less, and
+            hold areas within the colours of the style it was trained for (``ops.colours``, ``ops.detail``); takes a seventh to
+            a third longer.
 
     Raises:
         ValueError: a width or depth too small, or lines beyond their range.
@@ -72,8 +73,6 @@ class RealtimeGenerator(Generator):
     filters: Tensor
     way_up: Tensor
     reach: int
-    raised: RaisedColours | None
-    style_colours: StyleColours | None
 
     def __init__(self, width: int = 24, depth: int = 2, lines: float = 0.3, adaptive: bool = False) -> None:
         super().__init__()
@@ -101,7 +100,9 @@ class RealtimeGenerator(Generator):
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
         self.contours = Contours()
-        self.raised, self.style_colours = (RaisedColours(), StyleColours()) if adaptive else (None, None)
+        self.adaptive = adaptive
+        if adaptive:
+            self.summarise, self.raised, self.style_colours = Summarise(COLOURS // 3), RaisedColours(), StyleColours()
         # In blocks: stem, light and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
         held = StyleColours.reach if adaptive else 0
         self.reach = BLOCK * (max(1 + 2 * depth + 1 + 2, 1 + Contours.reach) + held + 1)
@@ -121,15 +122,19 @@ class RealtimeGenerator(Generator):
 
     def overview_of(self, blocks: Tensor) -> Tensor:
         """The same, given frames ``in_blocks``."""
-        if not self.raised or self.training:
+        if not self.adapts:
             return mean_colour(blocks)
-        seen = moments(blocks)
+        seen = self.summarise(blocks)
         parts = [seen.mean, self.raised.missing(seen)[:, None], detail_factor(seen)[:, None]]
         return torch.cat(parts, 1).to(blocks.dtype)[..., None, None]
 
+    @property
+    def adapts(self) -> bool:
+        return self.adaptive and not self.training
+
     def gain_in(self, overview: Tensor) -> Tensor:
         """Of the finest detail of frames, given their overview."""
-        return self.gain if overview.shape[1] == 3 else self.gain * overview[:, 4:]
+        return self.gain * overview[:, 4:] if self.adapts else self.gain
 
     def paint_part(self, part: Tensor, overview: Tensor) -> Tensor:
         return self.paint_over(part, self.in_blocks(part), overview)
@@ -147,7 +152,7 @@ class RealtimeGenerator(Generator):
     def change(self, blocks: Tensor, overview: Tensor) -> Tensor:
         """What painting adds to frames times their gain, both at half size in blocks, ``(N, 12, h, w)``; for the way up."""
         shown, level = blocks, EVEN * overview[:, :3]
-        if self.raised and not self.training:
+        if self.adapts:
             mean, missing, _ = torch.split(overview, [3, 1, 1], 1)
             shown, level = self.raised(blocks, missing), level + self.raised.moved(mean, missing)
         bordered = repeat_edges(shown, 1)
@@ -159,12 +164,12 @@ class RealtimeGenerator(Generator):
         deep = self.up(self.deep(F.leaky_relu(self.down(fine), SLOPE, inplace=True)))
         fine = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(fine), SLOPE, inplace=True)
         paint = bounded(self.head(fine).add_(strokes))
-        if self.style_colours and not self.training:
+        if self.adapts:
             paint = self.style_colours(paint)
         return torch.addcmul(paint, blocks, self.gain_in(overview), value=-1)
 
     def observe(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
-        if self.style_colours:
+        if self.adaptive:
             self.style_colours.learn(moments, share, anew)
 
 

@@ -7,7 +7,7 @@ colours were held back in training would get no gradient where it goes too far.
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.ops.detail import Moments
+from lightning_modules.ops.detail import Summary
 from lightning_modules.ops.layers import repeat_edges
 from lightning_modules.ops.statistics import full_precision
 
@@ -33,14 +33,14 @@ class RaisedColours(nn.Module):
         self.register_buffer("unchanged", torch.eye(3 * PIXELS), persistent=False)
 
     @staticmethod
-    def missing(seen: Moments) -> Tensor:
-        """How much is to be added to deviations of frames of these moments, as a share of them.
+    def missing(seen: Summary) -> Tensor:
+        """How much is to be added to deviations of such frames, as a share of them.
 
         Returns:
-            ``(N,)``: 0 where blocks spread by ``SPREAD`` or more, else up to ``MOST`` - 1.
+            ``(N,)``: 0 where chroma of blocks spreads by ``SPREAD`` or more, else up to ``MOST`` - 1.
         """
-        axes = AXES.to(seen.mean)
-        square = (axes @ seen.covariance @ axes.T).diagonal(dim1=1, dim2=2).sum(1)
+        grey = seen.covariance.sum((1, 2)) / 3  # what varies along grey
+        square = seen.covariance.diagonal(dim1=1, dim2=2).sum(1) - grey
         return SPREAD * square.clamp((SPREAD / MOST) ** 2, SPREAD**2).rsqrt() - 1
 
     def forward(self, blocks: Tensor, more: Tensor) -> Tensor:

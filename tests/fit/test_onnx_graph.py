@@ -13,6 +13,7 @@ from fit.onnx_run import OnnxNetwork
 from lightning_modules.generators.base import Generator
 from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.generators.resnet import ResNetGenerator
+from lightning_modules.ops.detail import HIGHEST, LOWEST
 from lightning_modules.ops.layout import channels_last
 
 pytest.importorskip("onnxruntime")
@@ -54,7 +55,7 @@ def spread(network: Generator) -> Generator:
         lambda: ResNetGenerator(4, 1),
         lambda: ResNetGenerator(4, 1, "resize", checkpointing=True),
     ],
-    ids=["realtime", "held", "transposed", "resize"],
+    ids=["realtime", "adaptive", "transposed", "resize"],
 )
 def test_paints_as_in_torch_at_any_size_and_batch(make: Callable[[], Generator], tmp_path: Path) -> None:
     network = spread(make())
@@ -69,6 +70,16 @@ def test_paints_as_in_torch_at_any_size_and_batch(make: Callable[[], Generator],
             frames = (torch.rand(size[0], 3, *size[1:]) * 2 - 1) * contrast
             with torch.no_grad():
                 torch.testing.assert_close(exported(frames), network.eval()(frames), atol=1e-4, rtol=0)
+
+
+def test_large_frames_are_found_as_soft_as_in_torch(tmp_path: Path) -> None:
+    network = spread(RealtimeGenerator(24, 1, adaptive=True)).eval()
+    areas = torch.nn.functional.interpolate(torch.rand(1, 3, 45, 80), scale_factor=16, mode="bilinear")
+    frames = 0.6 + 0.2 * areas + 0.004 * torch.randn(1, 3, 720, 1280)
+    assert LOWEST < network.overview(frames)[0, 4] < HIGHEST
+    exported = run(network, tmp_path / "net.onnx")
+    with torch.no_grad():
+        torch.testing.assert_close(exported(frames), network(frames), atol=1e-4, rtol=0)
 
 
 def test_half_precision_is_inside_alone(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from lightning_modules.generators.realtime import (
     folded_way_up,
 )
 from lightning_modules.ops.colours import SPREAD
-from lightning_modules.ops.detail import LEAST, MOST
+from lightning_modules.ops.detail import HIGHEST, LOWEST
 from lightning_modules.ops.fold import fold, unfold
 
 NARROW = torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01])  # moments of a style of few colours, all close to one
@@ -148,13 +148,20 @@ def test_adapts_when_painting_and_not_while_training() -> None:
     with torch.no_grad():
         free = plain(frames)
         assert torch.equal(adapting.train()(frames), free)
-        plain.gain *= MOST
+        plain.gain *= HIGHEST
         torch.testing.assert_close(adapting.eval()(frames)[0], plain(frames)[0])
         assert (free[0] - plain(frames)[0]).abs().max() > 0.05
         assert (adapting(frames)[1] - plain(frames)[1]).abs().max() > 0.05
         adapting.observe(NARROW)
         assert (adapting(frames)[0] - plain(frames)[0]).abs().max() > 0.05
         assert torch.equal(adapting.train()(frames), free)
+
+
+def test_how_frames_are_is_found_in_full_precision(network: RealtimeGenerator) -> None:
+    frames = F.interpolate(torch.rand(2, 3, 8, 8) - 0.5, scale_factor=8) * torch.tensor([1.0, 0.3]).view(2, 1, 1, 1)
+    expected = network.overview(frames)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(network.overview(frames), expected)
 
 
 def test_sharp_frames_are_given_less_of_their_detail_than_soft_ones() -> None:
@@ -164,7 +171,7 @@ def test_sharp_frames_are_given_less_of_their_detail_than_soft_ones() -> None:
     areas = F.interpolate(torch.rand(1, 3, 4, 6) - 0.5, scale_factor=8)
     rows, columns = torch.meshgrid(torch.arange(32), torch.arange(48), indexing="ij")
     fine = 0.02 * (1.0 - 2 * ((rows + columns) % 2))  # gone from the halved frame
-    for rough, expected in ((0.0, MOST), (0.4, LEAST)):
+    for rough, expected in ((0.0, HIGHEST), (0.4, LOWEST)):
         frames = areas + rough * F.interpolate(torch.randn(1, 3, 16, 24), scale_factor=2)
         with torch.no_grad():
             detail, given = (network(frames + fine) - network(frames) for network in (plain, adapting))

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lightning_modules.ops.colours import AXES, MOST, SPREAD, WITHIN, RaisedColours, StyleColours, chroma_moments
-from lightning_modules.ops.detail import moments
+from lightning_modules.ops.detail import Summarise
 from lightning_modules.ops.fold import fold, unfold
 
 
@@ -24,7 +24,7 @@ def spread(pixels: Tensor) -> Tensor:
 
 def raised(pixels: Tensor) -> Tensor:
     module, blocks = RaisedColours(), fold(pixels, 2)
-    missing = module.missing(moments(blocks)).view(-1, 1, 1, 1)
+    missing = module.missing(Summarise(4)(blocks)).view(-1, 1, 1, 1)
     return unfold(module(blocks, missing), 2) - module.moved(pixels.mean((2, 3), keepdim=True), missing)
 
 
