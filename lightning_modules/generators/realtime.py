@@ -130,6 +130,7 @@ class RealtimeGenerator(Generator):
 
     @property
     def adapts(self) -> bool:
+        """Whether it does so now: training, it does not."""
         return self.adaptive and not self.training
 
     def gain_in(self, overview: Tensor) -> Tensor:
