@@ -70,7 +70,7 @@ class PlanePainter(nn.Module):
         blocks = blocks.add_(F.conv2d(planes[1], self.colours_down, stride=BLOCK // 2)).clamp_(-1, 1)
         overview = self.network.overview_of(blocks)
         gain = self.network.gain_in(overview)
-        # Bytes are not around their middle: with what stands for their 0 they are.
+        # Detail is what bytes are away from the middle of their range, not from 0.
         change = self.network.change(blocks, overview).addcmul_(self.zero, gain)
         raised = F.conv2d(repeat_edges(change, 1), self.way_up, self.offset)
         y = unfold(raised[:, :LUMA], BLOCK).addcmul_(planes[0], gain)

@@ -177,6 +177,7 @@ def test_sharp_frames_are_given_less_of_their_detail_than_soft_ones() -> None:
             detail, given = (network(frames + fine) - network(frames) for network in (plain, adapting))
             within = (network(frames).abs().amax(1, keepdim=True) < 0.9 for network in (plain, adapting))
             seen = torch.stack(list(within)).all(0).expand_as(detail)
+        assert seen.float().mean() > 0.2  # where nothing is cut off
         torch.testing.assert_close(given[seen], expected * detail[seen], atol=1e-5, rtol=1e-4)
 
 
