@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch.distributed
 from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeInt
-from lightning import Trainer
+from lightning import Callback, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import Logger
@@ -86,8 +86,11 @@ class StyleCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Constructors first, the run folder last."""
-        ours = [(build, StyleMethod, True), (build, ClipDataModule, True)]
+        mistakes = Mistakes()
+        ours = [(mistakes.build, kind, True) for kind in (StyleMethod, ClipDataModule, Callback)]
         self.config_init = self.parser.instantiate(as_resumed(self.config, self.resumed), instantiators=ours)
+        if mistakes:
+            fail("; ".join(mistakes))
         self.model, self.datamodule = self.config_init.model, self.config_init.data
         self.trainer = self.instantiate_trainer()
 
@@ -210,12 +213,16 @@ def as_resumed(config: Namespace, folder: Path | None) -> Namespace:
     return changed
 
 
-def build(kind: type, *args: Any, **kwargs: Any) -> Any:
-    """Call a constructor; what it refuses is said as it is, before a parser wraps it into what else it has tried."""
-    try:
-        return kind(*args, **kwargs)
-    except (ValueError, OSError) as error:
-        fail(error)
+class Mistakes(list[str]):
+    """What constructors have refused, as they say it, before a parser wraps it into what else it has tried."""
+
+    def build(self, kind: type, *args: Any, **kwargs: Any) -> Any:
+        """Call a constructor; None where it refuses, so that others are heard as well."""
+        try:
+            return kind(*args, **kwargs)
+        except (ValueError, OSError) as error:
+            self.append(str(error))
+            return None
 
 
 def quiet() -> None:

@@ -88,4 +88,17 @@ def shorten(message: str) -> str:
     message = re.sub(r"<class '([\w.]+)'>", lambda match: match[1].rpartition(".")[2], message)
     message = re.sub(r"typing\.Literal\[([^]]*)\]", lambda match: "one of " + match[1].replace("'", ""), message)
     message = re.sub(r"Expected an? ", "expected ", message)
+    # Of numbers with a bound, what was given stands in two places, and the bound in the type's name.
+    message = re.sub(r"Not of type (NonNegative|Positive)Int: (?:.*: [\"'](.*)[\"']|(\S+) does not.*)", whole_number, message)
+    message = re.sub(r"expected tuple(?: with (\d+) elements)?(\.|$)", values_in_brackets, message)
     return message.replace(". Got value: ", ", got ")
+
+
+def whole_number(found: re.Match[str]) -> str:
+    """What a parser says about a number with a bound, as ``shorten`` finds it, in words."""
+    return f"expected a whole number {'>= 1' if found[1] == 'Positive' else '>= 0'}, got {found[2] or found[3]}"
+
+
+def values_in_brackets(found: re.Match[str]) -> str:
+    """The same of values that belong together."""
+    return f"expected {f'{found[1]} values' if found[1] else 'values'} in brackets, such as [1,2]{found[2]}"

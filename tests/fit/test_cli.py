@@ -121,6 +121,14 @@ def test_a_refused_run_says_one_line_and_leaves_nothing(args: list[str], said: s
     assert [path.name for path in Path.cwd().iterdir()] == ["empty"]
 
 
+def test_mistakes_of_method_data_and_callbacks_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--model.steps=0", "--data.frames=0", "--samples.every=0", "--checkpoints.keep=0"])
+    (line,) = capsys.readouterr().err.splitlines()
+    for said in ("steps must be", "frames must be", "samples: expected", "checkpoints: expected"):
+        assert said in line
+
+
 def test_a_run_that_diverges_says_why_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("lightning_modules.adversarial.warped", lambda painted, *_: painted.mean() * float("nan"))
     with pytest.raises(SystemExit) as left:

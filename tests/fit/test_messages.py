@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.errors import DataError
+from fit.cli import main
 from fit.messages import died, explain, fail, nearest, shorten
 from fit.ranks import RankLost
 from lightning_modules.generators.realtime import RealtimeGenerator
@@ -77,3 +78,20 @@ def test_parser_jargon_becomes_words() -> None:
     assert shorten("Parser key \"lr\":\n  Expected a <class 'float'>. Got value: abc") == "lr: expected float, got abc"
     jargon = "Parser key \"kind\":\n  Expected a typing.Literal['a', 'b']. Got value: c"
     assert shorten(jargon) == "kind: expected one of a, b, got c"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--seed=abc"], "--seed_everything: expected a whole number >= 0, got abc"),
+        (["--seed=it's"], "--seed_everything: expected a whole number >= 0, got it's"),
+        (["--card=-1"], "--card: expected a whole number >= 0, got -1"),
+        (["--trainer.devices=0"], "--trainer.devices: expected a whole number >= 1, got 0"),
+        (["--data.size=0"], "--data.size: expected values in brackets, such as [1,2], got 0"),
+        (["--data.size=[1,2,3]"], "--data.size: expected 2 values in brackets, such as [1,2], got [1, 2, 3]"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_told_in_words(options: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(options)
+    assert capsys.readouterr().err == f"error: {line}\n"
