@@ -2,8 +2,8 @@
 
 Full-size convolutions of three colours cost several times what the same work costs on blocks. So a frame is halved, folded
 into blocks of 4x4 pixels, painted there and at half that size again, and brought back to full size by one fixed convolution.
-Its contrasts and contour lines are added as strokes, which move with the scene. What the way down loses is given back by
-the frame itself, and moves with the scene exactly: out = up(paint - gain half) + gain frame. The fixed filter on the way up
+Its contrasts, drawn out along its lines, are added as strokes, which move with the scene. What the way down loses is given back
+by the frame itself, and moves with the scene exactly: out = up(paint - gain half) + gain frame. The fixed filter on the way up
 removes whatever repeats with the blocks, which would stay on the screen while the scene moves (compare Karras et al.,
 "Alias-free generative adversarial networks", NeurIPS 2021).
 """
@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.generators.base import Generator
+from lightning_modules.ops.brush import Brush, folded_colours
 from lightning_modules.ops.colours import RaisedColours, StyleColours
-from lightning_modules.ops.contours import LINES, Contours, folded_light
 from lightning_modules.ops.detail import Summarise, detail_factor
-from lightning_modules.ops.filters import as_convolution, convolved, enlarged, smoothed
+from lightning_modules.ops.filters import SIDE, as_convolution, convolved, enlarged, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
 from lightning_modules.ops.statistics import full_precision
@@ -24,7 +24,6 @@ from lightning_modules.ops.statistics import full_precision
 BLOCK = 4  # pixels along the side of a block; two of the halved frame
 COLOURS = 3 * (BLOCK // 2) ** 2  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
-GAIN, SHARE = 11.0, 0.35  # of contrasts, bounded by tanh, that become strokes, and how much of them is there at the start
 DETAIL = 0.9  # share of the frame's finest detail at the start: a little less than all leaves room for the flicker of strokes
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
 
@@ -57,13 +56,13 @@ class RealtimeGenerator(Generator):
     Args:
         width: channels on blocks of 4x4 pixels, half of those on blocks of 8x8; at least 24.
         depth: separable blocks on 8x8 pixels, >= 1.
-        lines: how strong contour lines are at the start, in [0, 1]: more paints more, and flickers more where light changes.
+        strokes: how strong strokes are at the start, in [0, 1]: more paints more, and flickers more.
         adaptive: painting, not training, give pale frames more colour, soft ones more of their detail and sharp ones less, and
             hold areas within the colours of the style it was trained for (``ops.colours``, ``ops.detail``); takes a seventh to
             a third longer.
 
     Raises:
-        ValueError: a width or depth too small, or lines beyond their range.
+        ValueError: a width or depth too small, or strokes beyond their range.
     """
 
     size_multiple = 2 * BLOCK
@@ -74,19 +73,19 @@ class RealtimeGenerator(Generator):
     way_up: Tensor
     reach: int
 
-    def __init__(self, width: int = 24, depth: int = 2, lines: float = 0.3, adaptive: bool = False) -> None:
+    def __init__(self, width: int = 24, depth: int = 2, strokes: float = 0.35, adaptive: bool = False) -> None:
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
-        if not 0 <= lines <= 1:
-            raise ValueError(f"RealtimeGenerator: expected lines in [0, 1], got {lines}")
+        if not 0 <= strokes <= 1:
+            raise ValueError(f"RealtimeGenerator: expected strokes in [0, 1], got {strokes}")
         self.width = width
         self.stem = nn.Conv2d(COLOURS, width, 3)
         self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
         self.deep = nn.Sequential(*(Separable(2 * width) for _ in range(depth)))
         self.up = EdgeConv2d(2 * width, width, 1)
         self.head = EdgeConv2d(width, COLOURS, 1)
-        self.strokes = nn.Conv2d(COLOURS + LINES, COLOURS, 1, bias=False)
+        self.strokes = nn.Conv2d(COLOURS, COLOURS, 1, bias=False)
         self.gain = nn.Parameter(torch.tensor(DETAIL))  # of the frame's detail
         with torch.no_grad():
             for convolution, std in ((self.stem, 0.05), (self.head, 0.05), (self.up, 0.02)):
@@ -94,21 +93,20 @@ class RealtimeGenerator(Generator):
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
             nn.init.zeros_(self.strokes.weight)
             for colour in range(COLOURS):
-                self.strokes.weight[colour, colour] = SHARE
-                self.strokes.weight[colour, COLOURS + colour // 3] = lines  # of the same pixel, light and dark in all colours
+                self.strokes.weight[colour, colour % 3 * SIDE**2 + colour // 3] = strokes  # in another order
                 for sign, channel in ((1, colour), (-1, COLOURS + colour)):  # v as leaky(v) - leaky(-v) = (1 + slope) v
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
-        self.contours = Contours()
+        self.brush = Brush()
         self.adaptive = adaptive
         if adaptive:
             self.summarise, self.raised, self.style_colours = Summarise(COLOURS // 3), RaisedColours(), StyleColours()
         # In blocks: stem, light and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
         held = StyleColours.reach if adaptive else 0
-        self.reach = BLOCK * (max(1 + 2 * depth + 1 + 2, 1 + Contours.reach) + held + 1)
+        self.reach = BLOCK * (max(1 + 2 * depth + 1 + 2, 1 + Brush.reach) + held + 1)
         pixels = torch.eye(3 * BLOCK**2).view(-1, 3, BLOCK, BLOCK)  # one for every colour of every pixel of a block
         self.register_buffer("way_down", folded_way_down(pixels, halved(pixels)), persistent=False)
-        self.register_buffer("filters", torch.cat([folded_contrasts(), folded_light()]), persistent=False)
+        self.register_buffer("filters", folded_colours(), persistent=False)
         self.register_buffer("way_up", folded_way_up(), persistent=False)
 
     def paint(self, frames: Tensor) -> Tensor:
@@ -158,8 +156,7 @@ class RealtimeGenerator(Generator):
             shown, level = self.raised(blocks, missing), level + self.raised.moved(mean, missing)
         bordered = repeat_edges(shown, 1)
         seen = convolved(full_precision(bordered), self.filters)
-        contrasts, light, slopes = torch.split(seen, [COLOURS, LINES, 2 * LINES], 1)
-        strokes = self.strokes(torch.cat([bounded(contrasts), self.contours(light, slopes)], 1).to(blocks.dtype))
+        strokes = self.strokes(bounded(self.brush(*seen.chunk(2, 1))).to(blocks.dtype))
         even = bordered - level.repeat(1, COLOURS // 3, 1, 1)
         fine = F.leaky_relu(self.stem(even), SLOPE, inplace=True)
         deep = self.up(self.deep(F.leaky_relu(self.down(fine), SLOPE, inplace=True)))
@@ -199,15 +196,6 @@ def folded_way_down(impulses: Tensor, halves: Tensor) -> Tensor:
     """
     filters = fold(halves, BLOCK // 2).flatten(1).T.reshape(-1, *impulses.shape[1:])
     return filters.contiguous(memory_format=torch.channels_last)
-
-
-def folded_contrasts() -> Tensor:
-    """How much half-size pixels differ from the mean of the 5x5 around them, times ``GAIN``, in blocks: ``(12, 12, 3, 3)``."""
-
-    def differ(pixels: Tensor) -> Tensor:
-        return GAIN * (pixels - F.conv2d(pixels, torch.ones(3, 1, 5, 5) / 25, padding=2, groups=3))
-
-    return as_convolution(differ)
 
 
 def folded_way_up() -> Tensor:

@@ -7,10 +7,8 @@ import torch.nn.functional as F
 from lightning_modules.generators.realtime import (
     BLOCK,
     COLOURS,
-    GAIN,
     RealtimeGenerator,
     Separable,
-    folded_contrasts,
     folded_way_up,
 )
 from lightning_modules.ops.colours import SPREAD
@@ -46,13 +44,6 @@ def test_blocks_are_those_of_the_halved_frame(network: RealtimeGenerator) -> Non
     torch.testing.assert_close(network.in_blocks(frames), fold(F.avg_pool2d(frames, 2), 2))
 
 
-def test_contrasts_are_differences_to_the_mean_around() -> None:
-    half = torch.randn(2, 3, 12, 16, dtype=torch.float64)
-    expected = GAIN * (half - F.avg_pool2d(half, 5, stride=1, padding=2))
-    found = unfold(F.conv2d(fold(half, 2), folded_contrasts().double(), padding=1), 2)
-    torch.testing.assert_close(found[..., 2:-2, 2:-2], expected[..., 2:-2, 2:-2], atol=1e-5, rtol=1e-5)
-
-
 def test_starts_with_weak_contrasts_made_strokes_and_strong_ones_bounded() -> None:
     torch.manual_seed(0)
     generator, x = RealtimeGenerator(), torch.arange(64.0)
@@ -78,7 +69,7 @@ def test_the_way_up_takes_steps_as_large_within_pixels_as_from_one_to_the_next()
     assert (between / within).sqrt() == pytest.approx(1, abs=0.02)  # bilinear interpolation alone: 1.15
 
 
-@pytest.mark.parametrize(("options", "over"), [({"lines": 0.0}, 1), ({}, 8)])  # lines are strokes over it: means are the same
+@pytest.mark.parametrize(("options", "over"), [({"strokes": 0.0}, 1), ({}, 8)])  # strokes lie over it: means are the same
 def test_starts_with_the_content_in_place(options: dict[str, float], over: int) -> None:
     torch.manual_seed(0)
     frames = F.interpolate(torch.rand(2, 3, 6, 6) * 2 - 1, 48, mode="bicubic").clamp(-1, 1)
@@ -126,7 +117,6 @@ def test_half_of_the_mean_colour_is_taken_out() -> None:
     torch.manual_seed(0)
     generator = RealtimeGenerator()
     torch.nn.init.zeros_(generator.gain)
-    torch.nn.init.zeros_(generator.strokes.weight[:, COLOURS:])  # contour lines lie elsewhere on what is lighter
     frames, lighter = torch.rand(1, 3, 32, 32) * 0.2 - 0.1, torch.tensor([0.1, -0.05, 0.05]).view(3, 1, 1)
     apart = (generator(frames + lighter) - generator(frames)).detach().mean((0, 2, 3))
     torch.testing.assert_close(apart, lighter.flatten() / 2, atol=0.03, rtol=0.1)
@@ -202,33 +192,39 @@ def test_the_filter_is_fixed_and_not_saved(network: RealtimeGenerator) -> None:
 def test_options() -> None:
     count = [sum(p.numel() for p in RealtimeGenerator(*args).parameters()) for args in ((24, 1), (32, 1), (24, 2))]
     assert len(set(count)) == 3
-    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2, "lines": 0.3, "adaptive": False}
+    assert RealtimeGenerator(depth=2).init_args == {"width": 24, "depth": 2, "strokes": 0.35, "adaptive": False}
     with pytest.raises(ValueError, match=r"width >= 24 and depth >= 1, got 23 and 0"):
         RealtimeGenerator(23, 0)
-    with pytest.raises(ValueError, match=r"lines in \[0, 1\], got -0.1"):
-        RealtimeGenerator(lines=-0.1)
+    with pytest.raises(ValueError, match=r"strokes in \[0, 1\], got -0.1"):
+        RealtimeGenerator(strokes=-0.1)
 
 
-def test_starts_with_contour_lines_as_strong_as_asked() -> None:
-    ramp, painted = torch.linspace(-0.5, 0.5, 64).expand(1, 3, 64, 64), []
-    for lines in (0.0, 0.1, 0.2):
+def test_starts_with_strokes_as_strong_as_asked() -> None:
+    waves, painted = 0.1 * torch.sin(torch.arange(64.0) / 2).expand(1, 3, 64, 64), []
+    for strokes in (0.0, 0.1, 0.2):
         torch.manual_seed(0)
         with torch.no_grad():
-            painted.append(RealtimeGenerator(lines=lines)(ramp)[..., 16:48, 16:48])
+            painted.append(RealtimeGenerator(strokes=strokes)(waves)[..., 16:48, 16:48])
     weak, strong = (float((other - painted[0]).std()) for other in painted[1:])
     assert weak > 0.02
     assert strong == pytest.approx(2 * weak, rel=0.1)
 
 
-def test_contour_lines_are_strokes_and_no_input_of_the_network(network: RealtimeGenerator) -> None:
-    frames, lines = torch.rand(1, 3, 32, 40) * 2 - 1, network.strokes.weight.detach()[:, COLOURS:].clone()
-    with torch.no_grad():
-        network.strokes.weight[:, COLOURS:] = 0
-        blank = network(frames)
-        network.contours.forward = lambda light, slopes: torch.ones_like(light)  # type: ignore[method-assign]
-        torch.testing.assert_close(network(frames), blank, atol=0, rtol=0)
-        network.strokes.weight[:, COLOURS:] = lines
-        assert (network(frames) - blank).abs().mean() > 0.01
+def test_strokes_lie_on_what_they_are_made_of() -> None:
+    frames = F.interpolate(torch.rand(1, 3, 16, 16), scale_factor=4) * torch.tensor([0.2, 0.0, 0.1]).view(3, 1, 1)
+    half, found = F.avg_pool2d(frames, 2), []
+    for strokes in (0.0, 0.2):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            found.append(F.avg_pool2d(RealtimeGenerator(strokes=strokes)(frames), 2))
+    added, contrasts = found[1] - found[0], half - F.avg_pool2d(half, 5, 1, 2)
+    for colour, other in ((0, 2), (2, 0)):
+        own, foreign = (
+            float(torch.corrcoef(torch.stack([added[0, colour].flatten(), contrasts[0, c].flatten()]))[0, 1])
+            for c in (colour, other)
+        )
+        assert own > 0.4 > 0.1 > abs(foreign)
+    assert added[0, 1].abs().max() < 1e-3  # no strokes of a colour that does not vary
 
 
 @pytest.mark.parametrize("size", [(20, 16), (16, 20)])
