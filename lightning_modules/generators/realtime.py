@@ -101,7 +101,7 @@ class RealtimeGenerator(Generator):
         self.adaptive = adaptive
         if adaptive:
             self.summarise, self.raised, self.style_colours = Summarise(COLOURS // 3), RaisedColours(), StyleColours()
-        # In blocks: stem, colours of strokes and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
+        # In blocks: stem, colours and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
         held = StyleColours.reach if adaptive else 0
         self.reach = BLOCK * (max(1 + 2 * depth + 1 + 2, 1 + Brush.reach) + held + 1)
         pixels = torch.eye(3 * BLOCK**2).view(-1, 3, BLOCK, BLOCK)  # one for every colour of every pixel of a block
