@@ -58,8 +58,8 @@ class RealtimeGenerator(Generator):
         depth: separable blocks on 8x8 pixels, >= 1.
         strokes: how strong strokes are at the start, in [0, 1]: more paints more, and flickers more.
         adaptive: painting, not training, give pale frames more colour, soft ones more of their detail and sharp ones less, and
-            hold areas within the colours of the style it was trained for (``ops.colours``, ``ops.detail``); takes a seventh to
-            a third longer.
+            hold areas within the colours of the style it was trained for (``ops.colours``, ``ops.detail``); takes up to a fifth
+            longer.
 
     Raises:
         ValueError: a width or depth too small, or strokes beyond their range.
