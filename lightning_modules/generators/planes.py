@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, folded_way_down
-from lightning_modules.ops.filters import as_convolution, enlarged, smoothed
+from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, each_colour, folded_way_down
+from lightning_modules.ops.filters import as_convolution, enlarged, filtered, smoothed
 from lightning_modules.ops.fold import halved, unfold
 from lightning_modules.ops.layers import repeat_edges
 
@@ -33,6 +33,7 @@ class PlanePainter(nn.Module):
     level: Tensor
     zero: Tensor
     way_up: Tensor
+    detail_up: Tensor
     offset: Tensor
 
     def __init__(self, network: RealtimeGenerator, red: float, blue: float, full: bool) -> None:
@@ -49,6 +50,7 @@ class PlanePainter(nn.Module):
         way_up = folded_way_up(matrix) * scales.repeat_interleave(counts)[:, None, None, None]
         for name, buffer in (("luma_down", downs[0]), ("colours_down", downs[1]), ("level", level), ("way_up", way_up)):
             self.register_buffer(name, buffer, persistent=False)
+        self.register_buffer("detail_up", folded_detail_up(), persistent=False)
         self.register_buffer("zero", level.view(1, -1, 1, 1).clone(), persistent=False)  # of its own: views do not compile
         # A half, so that cutting off rounds: a pass over the frames less than rounding.
         self.register_buffer("offset", centres.repeat_interleave(counts) + 0.5, persistent=False)
@@ -69,12 +71,13 @@ class PlanePainter(nn.Module):
         blocks = F.conv2d(planes[0], self.luma_down, self.level, BLOCK)
         blocks = blocks.add_(F.conv2d(planes[1], self.colours_down, stride=BLOCK // 2)).clamp_(-1, 1)
         overview = self.network.overview_of(blocks)
-        gain = self.network.gain_in(overview)
+        change, kept = self.network.change(blocks, overview)
         # Detail is what bytes are away from the middle of their range, not from 0.
-        change = self.network.change(blocks, overview).addcmul_(self.zero, gain)
-        raised = F.conv2d(repeat_edges(change, 1), self.way_up, self.offset)
-        y = unfold(raised[:, :LUMA], BLOCK).addcmul_(planes[0], gain)
-        differences = unfold(raised[:, LUMA:], BLOCK // 2).addcmul_(planes[1], gain)
+        change = change + each_colour(kept) * self.zero
+        raised, detail = F.conv2d(repeat_edges(change, 1), self.way_up, self.offset), filtered(kept, self.detail_up)
+        y = unfold(raised[:, :LUMA], BLOCK).add_(unfold(detail[:, :LUMA], BLOCK).mul_(planes[0]))
+        of_differences = unfold(detail[:, LUMA:], BLOCK // 2).mul(planes[1])
+        differences = unfold(raised[:, LUMA:], BLOCK // 2).add_(of_differences)
         return as_bytes(y, *self.luma), as_bytes(differences, *self.colours)
 
 
@@ -102,6 +105,12 @@ def folded_way_up(matrix: Tensor) -> Tensor:
         return halved(enlarged(smoothed(turned(pixels, matrix[1:]))))
 
     return torch.cat([as_convolution(luma, block=BLOCK), as_convolution(differences)])
+
+
+def folded_detail_up() -> Tensor:
+    """The same of one number for each pixel: for luma, and for one that serves both differences, ``(20, 4, 3, 3)``."""
+    luma = as_convolution(lambda pixels: enlarged(smoothed(pixels)), 1, block=BLOCK)
+    return torch.cat([luma, as_convolution(lambda pixels: halved(enlarged(smoothed(pixels))), 1)])
 
 
 def turned(pixels: Tensor, matrix: Tensor) -> Tensor:

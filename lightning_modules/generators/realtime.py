@@ -2,10 +2,11 @@
 
 Full-size convolutions of three colours cost several times what the same work costs on blocks. So a frame is halved, folded
 into blocks of 4x4 pixels, painted there and at half that size again, and brought back to full size by one fixed convolution.
-Its contrasts, drawn out along its lines, are added as strokes, which move with the scene. What the way down loses is given back
-by the frame itself, and moves with the scene exactly: out = up(paint - gain half) + gain frame. The fixed filter on the way up
-removes whatever repeats with the blocks, which would stay on the screen while the scene moves (compare Karras et al.,
-"Alias-free generative adversarial networks", NeurIPS 2021).
+What is painted is the frame with strokes on it: its contrasts, drawn out along its lines, which move with the scene. What the
+way down loses is given back by the frame itself, and moves with the scene exactly, wherever it is more than grain:
+out = up(paint - kept half) + up(kept) frame. The fixed filter on the way up removes whatever repeats with the blocks, which
+would stay on the screen while the scene moves (compare Karras et al., "Alias-free generative adversarial networks", NeurIPS
+2021).
 """
 
 import torch
@@ -13,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.generators.base import Generator
-from lightning_modules.ops.brush import Brush, folded_colours
+from lightning_modules.ops.brush import Brush, folded_light
 from lightning_modules.ops.colours import RaisedColours, StyleColours
-from lightning_modules.ops.detail import Summarise, detail_factor
-from lightning_modules.ops.filters import SIDE, as_convolution, convolved, enlarged, smoothed
+from lightning_modules.ops.detail import Summarise, detail_factor, without_grain
+from lightning_modules.ops.filters import as_convolution, convolved, enlarged, filtered, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
 from lightning_modules.ops.statistics import full_precision
@@ -24,7 +25,7 @@ from lightning_modules.ops.statistics import full_precision
 BLOCK = 4  # pixels along the side of a block; two of the halved frame
 COLOURS = 3 * (BLOCK // 2) ** 2  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
-DETAIL = 0.9  # share of the frame's finest detail at the start: a little less than all leaves room for the flicker of strokes
+DETAIL = 1.05  # share of the frame's finest detail at the start, where it is kept
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
 
 
@@ -71,9 +72,10 @@ class RealtimeGenerator(Generator):
     way_down: Tensor
     filters: Tensor
     way_up: Tensor
+    detail_up: Tensor
     reach: int
 
-    def __init__(self, width: int = 24, depth: int = 2, strokes: float = 0.35, adaptive: bool = False) -> None:
+    def __init__(self, width: int = 24, depth: int = 2, strokes: float = 0.55, adaptive: bool = False) -> None:
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
@@ -85,15 +87,15 @@ class RealtimeGenerator(Generator):
         self.deep = nn.Sequential(*(Separable(2 * width) for _ in range(depth)))
         self.up = EdgeConv2d(2 * width, width, 1)
         self.head = EdgeConv2d(width, COLOURS, 1)
-        self.strokes = nn.Conv2d(COLOURS, COLOURS, 1, bias=False)
+        self.stroke_colours = nn.Conv2d(COLOURS // 3, COLOURS, 1, bias=False)
         self.gain = nn.Parameter(torch.tensor(DETAIL))  # of the frame's detail
         with torch.no_grad():
             for convolution, std in ((self.stem, 0.05), (self.head, 0.05), (self.up, 0.02)):
                 nn.init.normal_(convolution.weight, std=std)
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            nn.init.zeros_(self.strokes.weight)
+            nn.init.zeros_(self.stroke_colours.weight)
             for colour in range(COLOURS):
-                self.strokes.weight[colour, colour % 3 * SIDE**2 + colour // 3] = strokes  # in another order
+                self.stroke_colours.weight[colour, colour // 3] = strokes
                 for sign, channel in ((1, colour), (-1, COLOURS + colour)):  # v as leaky(v) - leaky(-v) = (1 + slope) v
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
@@ -101,13 +103,14 @@ class RealtimeGenerator(Generator):
         self.adaptive = adaptive
         if adaptive:
             self.summarise, self.raised, self.style_colours = Summarise(COLOURS // 3), RaisedColours(), StyleColours()
-        # In blocks: stem, colours and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
+        # In blocks: brightness, stem and way up see one to each side; those on 8x8 pixels two, going down one, going up two.
         held = StyleColours.reach if adaptive else 0
-        self.reach = BLOCK * (max(1 + 2 * depth + 1 + 2, 1 + Brush.reach) + held + 1)
+        self.reach = BLOCK * (1 + Brush.reach + 1 + 2 * depth + 1 + 2 + held + 1)
         pixels = torch.eye(3 * BLOCK**2).view(-1, 3, BLOCK, BLOCK)  # one for every colour of every pixel of a block
         self.register_buffer("way_down", folded_way_down(pixels, halved(pixels)), persistent=False)
-        self.register_buffer("filters", folded_colours(), persistent=False)
+        self.register_buffer("filters", folded_light(), persistent=False)
         self.register_buffer("way_up", folded_way_up(), persistent=False)
+        self.register_buffer("detail_up", folded_detail_up(), persistent=False)
 
     def paint(self, frames: Tensor) -> Tensor:
         """``(N, 3, H, W)`` in [-1, 1] to the same shape."""
@@ -144,27 +147,31 @@ class RealtimeGenerator(Generator):
 
     def paint_over(self, frames: Tensor, blocks: Tensor, overview: Tensor) -> Tensor:
         """Paint frames, given themselves ``in_blocks`` and the overview of what they are part of."""
-        change = self.change(blocks, overview)
+        change, kept = self.change(blocks, overview)
         full = unfold(F.conv2d(repeat_edges(change, 1), self.way_up.to(change.dtype)), BLOCK)
-        return full.to(frames.dtype).addcmul_(frames, self.gain_in(overview)).clamp_(-1, 1)
+        detail = unfold(filtered(kept, self.detail_up), BLOCK)
+        return (full.to(frames.dtype) + detail.to(frames.dtype) * frames).clamp_(-1, 1)
 
-    def change(self, blocks: Tensor, overview: Tensor) -> Tensor:
-        """What painting adds to frames times their gain, both at half size in blocks, ``(N, 12, h, w)``; for the way up."""
+    def change(self, blocks: Tensor, overview: Tensor) -> tuple[Tensor, Tensor]:
+        """What painting adds to the detail of frames, and how much of that to keep, both at half size in blocks.
+
+        Returns:
+            For the way up: ``(N, 12, h, w)``, the paint without what detail brings; and ``(N, 4, h, w)``, one for every pixel.
+        """
         shown, level = blocks, EVEN * overview[:, :3]
         if self.adapts:
             mean, missing, _ = torch.split(overview, [3, 1, 1], 1)
             shown, level = self.raised(blocks, missing), level + self.raised.moved(mean, missing)
-        bordered = repeat_edges(shown, 1)
-        seen = convolved(full_precision(bordered), self.filters)
-        strokes = self.strokes(bounded(self.brush(*seen.chunk(2, 1))).to(blocks.dtype))
-        even = bordered - level.repeat(1, COLOURS // 3, 1, 1)
-        fine = F.leaky_relu(self.stem(even), SLOPE, inplace=True)
-        deep = self.up(self.deep(F.leaky_relu(self.down(fine), SLOPE, inplace=True)))
-        fine = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(fine), SLOPE, inplace=True)
-        paint = bounded(self.head(fine).add_(strokes))
+        strokes, fine = self.brush(convolved(full_precision(repeat_edges(shown, 1)), self.filters))
+        brushed = self.stroke_colours(bounded(strokes).to(blocks.dtype)).add_(shown - level.repeat(1, COLOURS // 3, 1, 1))
+        shallow = F.leaky_relu(self.stem(repeat_edges(brushed, 1)), SLOPE, inplace=True)
+        deep = self.up(self.deep(F.leaky_relu(self.down(shallow), SLOPE, inplace=True)))
+        both = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(shallow), SLOPE, inplace=True)
+        paint = bounded(self.head(both))
         if self.adapts:
             paint = self.style_colours(paint)
-        return torch.addcmul(paint, blocks, self.gain_in(overview), value=-1)
+        kept = without_grain(fine).to(blocks.dtype) * self.gain_in(overview)
+        return paint - each_colour(kept) * blocks, kept
 
     def observe(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
         if self.adaptive:
@@ -174,6 +181,11 @@ class RealtimeGenerator(Generator):
 def mean_colour(blocks: Tensor) -> Tensor:
     """``(N, 12, h, w)`` to ``(N, 3, 1, 1)``."""
     return blocks.mean((-2, -1)).view(len(blocks), -1, 3, 1, 1).mean(1)
+
+
+def each_colour(pixels: Tensor) -> Tensor:
+    """Numbers of pixels for each of their colours: ``(N, 4, h, w)`` to ``(N, 12, h, w)``."""
+    return pixels[:, :, None].expand(-1, -1, 3, -1, -1).flatten(1, 2)
 
 
 def bounded(values: Tensor) -> Tensor:
@@ -205,3 +217,11 @@ def folded_way_up() -> Tensor:
     ``enlarged``.
     """
     return as_convolution(lambda pixels: enlarged(smoothed(pixels)), block=BLOCK)
+
+
+def folded_detail_up() -> Tensor:
+    """The same of one number for each pixel, for each of three colours, ``(48, 4, 3, 3)``.
+
+    How much of the detail is kept must come up by the same filter, or even areas would not stay even.
+    """
+    return as_convolution(lambda pixels: enlarged(smoothed(pixels)).expand(-1, 3, -1, -1), 1, block=BLOCK)

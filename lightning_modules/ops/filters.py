@@ -39,6 +39,16 @@ def slopes(pixels: Tensor) -> Tensor:
     return F.conv2d(pixels, torch.stack([row.mT, row])[:, None], padding=1)
 
 
+def boxes(values: Tensor, side: int) -> Tensor:
+    """Means of ``side`` x ``side`` values, without a border: ``(N, C, h, w)`` to ``(N, C, h - side + 1, w - side + 1)``.
+
+    Of a few channels that lie apart, in a fraction of the time of a convolution.
+    """
+    height, width = values.shape[-2] - side + 1, values.shape[-1] - side + 1
+    rows = sum((values[..., i : i + height, :] for i in range(1, side)), values[..., :height, :])
+    return sum((rows[..., i : i + width] for i in range(1, side)), rows[..., :width]) / side**2
+
+
 def as_convolution(
     linear: Callable[[Tensor], Tensor], colours: int = 3, block: int = SIDE, seen: int = SIDE, size: int = 3
 ) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightning_modules.ops.detail import HIGHEST, LOWEST, USUAL, Summarise, Summary, detail_factor
+from lightning_modules.ops.detail import GRAIN, HIGHEST, LOWEST, USUAL, Summarise, Summary, detail_factor, without_grain
 from lightning_modules.ops.fold import fold
 
 
@@ -62,3 +62,8 @@ def test_frames_count_by_themselves_and_half_precision_hardly_matters() -> None:
 def test_sums_over_large_frames_are_fine_enough(level: float, contrast: float) -> None:
     frames = frames_of(0.16, contrast, (540, 960)) + level
     torch.testing.assert_close(factor(frames), factor(frames.double()).float(), rtol=1e-3, atol=0)
+
+
+def test_detail_goes_where_there_is_grain_and_stays_where_there_is_more() -> None:
+    kept = without_grain((torch.tensor([0.0, 0.2, 1.0, 5.0]) * GRAIN).square())
+    torch.testing.assert_close(kept, torch.tensor([0.0, 0.04 / 1.04, 0.5, 25 / 26]))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.ops.filters import as_convolution, doubled, filtered, slopes, smoothed
+from lightning_modules.ops.filters import as_convolution, boxes, doubled, filtered, slopes, smoothed
 from lightning_modules.ops.fold import fold, unfold
 
 
@@ -37,6 +37,12 @@ def test_slopes_are_those_of_a_plane() -> None:
     rows, columns = torch.meshgrid(torch.arange(6.0), torch.arange(7.0), indexing="ij")
     found = slopes((3 * rows - 2 * columns)[None, None])[..., 1:-1, 1:-1]
     torch.testing.assert_close(found, torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand_as(found))
+
+
+@pytest.mark.parametrize("side", [1, 2, 5])
+def test_boxes_are_means_without_a_border(side: int) -> None:
+    values = torch.randn(2, 3, 8, 9, dtype=torch.float64)
+    torch.testing.assert_close(boxes(values, side), torch.nn.functional.avg_pool2d(values, side, stride=1))
 
 
 def test_filters_are_exact_under_autocast() -> None:
