@@ -71,9 +71,9 @@ class PlanePainter(nn.Module):
         blocks = F.conv2d(planes[0], self.luma_down, self.level, BLOCK)
         blocks = blocks.add_(F.conv2d(planes[1], self.colours_down, stride=BLOCK // 2)).clamp_(-1, 1)
         overview = self.network.overview_of(blocks)
-        change, kept = self.network.change(blocks, overview)
+        painted, kept = self.network.painted_blocks(blocks, overview)
         # Detail is what bytes are away from the middle of their range, not from 0.
-        change = change + each_colour(kept) * self.zero
+        change = painted - each_colour(kept) * (blocks - self.zero)
         raised, detail = F.conv2d(repeat_edges(change, 1), self.way_up, self.offset), filtered(kept, self.detail_up)
         y = unfold(raised[:, :LUMA], BLOCK).add_(unfold(detail[:, :LUMA], BLOCK).mul_(planes[0]))
         of_differences = unfold(detail[:, LUMA:], BLOCK // 2).mul(planes[1])

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.generators.base import Generator
-from lightning_modules.ops.brush import Brush, folded_light
+from lightning_modules.ops.brush import Brush, folded_colours
 from lightning_modules.ops.colours import RaisedColours, StyleColours
 from lightning_modules.ops.detail import Summarise, detail_factor, without_grain
-from lightning_modules.ops.filters import as_convolution, convolved, enlarged, filtered, smoothed
+from lightning_modules.ops.filters import SIDE, as_convolution, convolved, enlarged, filtered, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
 from lightning_modules.ops.statistics import full_precision
@@ -75,7 +75,7 @@ class RealtimeGenerator(Generator):
     detail_up: Tensor
     reach: int
 
-    def __init__(self, width: int = 24, depth: int = 2, strokes: float = 0.55, adaptive: bool = False) -> None:
+    def __init__(self, width: int = 24, depth: int = 2, strokes: float = 0.42, adaptive: bool = False) -> None:
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
@@ -87,7 +87,7 @@ class RealtimeGenerator(Generator):
         self.deep = nn.Sequential(*(Separable(2 * width) for _ in range(depth)))
         self.up = EdgeConv2d(2 * width, width, 1)
         self.head = EdgeConv2d(width, COLOURS, 1)
-        self.stroke_colours = nn.Conv2d(COLOURS // 3, COLOURS, 1, bias=False)
+        self.stroke_colours = nn.Conv2d(COLOURS, COLOURS, 1, bias=False)
         self.gain = nn.Parameter(torch.tensor(DETAIL))  # of the frame's detail
         with torch.no_grad():
             for convolution, std in ((self.stem, 0.05), (self.head, 0.05), (self.up, 0.02)):
@@ -95,7 +95,7 @@ class RealtimeGenerator(Generator):
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
             nn.init.zeros_(self.stroke_colours.weight)
             for colour in range(COLOURS):
-                self.stroke_colours.weight[colour, colour // 3] = strokes
+                self.stroke_colours.weight[colour, colour % 3 * SIDE**2 + colour // 3] = strokes  # in another order
                 for sign, channel in ((1, colour), (-1, COLOURS + colour)):  # v as leaky(v) - leaky(-v) = (1 + slope) v
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
@@ -103,12 +103,12 @@ class RealtimeGenerator(Generator):
         self.adaptive = adaptive
         if adaptive:
             self.summarise, self.raised, self.style_colours = Summarise(COLOURS // 3), RaisedColours(), StyleColours()
-        # In blocks: brightness, stem and way up see one to each side; those on 8x8 pixels two, going down one, going up two.
+        # In blocks: colours, stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
         held = StyleColours.reach if adaptive else 0
         self.reach = BLOCK * (1 + Brush.reach + 1 + 2 * depth + 1 + 2 + held + 1)
         pixels = torch.eye(3 * BLOCK**2).view(-1, 3, BLOCK, BLOCK)  # one for every colour of every pixel of a block
         self.register_buffer("way_down", folded_way_down(pixels, halved(pixels)), persistent=False)
-        self.register_buffer("filters", folded_light(), persistent=False)
+        self.register_buffer("filters", folded_colours(), persistent=False)
         self.register_buffer("way_up", folded_way_up(), persistent=False)
         self.register_buffer("detail_up", folded_detail_up(), persistent=False)
 
@@ -147,22 +147,20 @@ class RealtimeGenerator(Generator):
 
     def paint_over(self, frames: Tensor, blocks: Tensor, overview: Tensor) -> Tensor:
         """Paint frames, given themselves ``in_blocks`` and the overview of what they are part of."""
-        change, kept = self.change(blocks, overview)
+        painted, kept = self.painted_blocks(blocks, overview)
+        change = painted - each_colour(kept) * blocks
         full = unfold(F.conv2d(repeat_edges(change, 1), self.way_up.to(change.dtype)), BLOCK)
         detail = unfold(filtered(kept, self.detail_up), BLOCK)
         return (full.to(frames.dtype) + detail.to(frames.dtype) * frames).clamp_(-1, 1)
 
-    def change(self, blocks: Tensor, overview: Tensor) -> tuple[Tensor, Tensor]:
-        """What painting adds to the detail of frames, and how much of that to keep, both at half size in blocks.
-
-        Returns:
-            For the way up: ``(N, 12, h, w)``, the paint without what detail brings; and ``(N, 4, h, w)``, one for every pixel.
-        """
+    def painted_blocks(self, blocks: Tensor, overview: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames painted at half size, and how much of their detail to keep, in blocks: ``(N, 12, h, w)``, ``(N, 4, h, w)``."""
         shown, level = blocks, EVEN * overview[:, :3]
         if self.adapts:
             mean, missing, _ = torch.split(overview, [3, 1, 1], 1)
             shown, level = self.raised(blocks, missing), level + self.raised.moved(mean, missing)
-        strokes, fine = self.brush(convolved(full_precision(repeat_edges(shown, 1)), self.filters))
+        seen = convolved(full_precision(repeat_edges(shown, 1)), self.filters)
+        strokes, fine = self.brush(seen[:, :COLOURS], seen[:, COLOURS:])
         brushed = self.stroke_colours(bounded(strokes).to(blocks.dtype)).add_(shown - level.repeat(1, COLOURS // 3, 1, 1))
         shallow = F.leaky_relu(self.stem(repeat_edges(brushed, 1)), SLOPE, inplace=True)
         deep = self.up(self.deep(F.leaky_relu(self.down(shallow), SLOPE, inplace=True)))
@@ -170,8 +168,7 @@ class RealtimeGenerator(Generator):
         paint = bounded(self.head(both))
         if self.adapts:
             paint = self.style_colours(paint)
-        kept = without_grain(fine).to(blocks.dtype) * self.gain_in(overview)
-        return paint - each_colour(kept) * blocks, kept
+        return paint, without_grain(fine).to(blocks.dtype) * self.gain_in(overview)
 
     def observe(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
         if self.adaptive:

@@ -1,7 +1,7 @@
 """Strokes: what a picture differs by from place to place, drawn out along its lines.
 
-A brush follows what it paints. So contrasts of brightness are averaged along the direction in which it varies least, and faint
-ones made about as strong as clear ones (Kang, Lee and Chui, "Flow-based image abstraction", IEEE TVCG 2009, who follow curves).
+A brush follows what it paints. So contrasts are averaged along the direction in which brightness varies least, and faint ones
+made about as strong as clear ones (Kang, Lee and Chui, "Flow-based image abstraction", IEEE TVCG 2009, who follow curves).
 Averages hold back noise and whatever else does not lie on the scene, so that such strokes flicker far less than contrasts that
 know no direction (docs/experiments.md), without memory or optical flow.
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lightning_modules.ops.filters import SIDE, as_convolution, boxes, convolved, doubled, filtered, slopes, smoothed
 from lightning_modules.ops.layers import repeat_edges
 
-PIXELS = SIDE**2
+COLOURS, PIXELS = 3, SIDE**2
 REACH = 4  # half-size pixels that a stroke is averaged over, to each side
 ALONG, ACROSS, BESIDE = 3.0, 0.6, 1.8  # standard deviations of a stroke's length and width, and of what it differs from
 GAIN = 2.8  # of contrasts in units of the slopes around
@@ -30,7 +30,7 @@ TINY = (0.1 / 127.5) ** 2  # where slopes are less steep than that, their direct
 
 
 class Brush(nn.Module):
-    """Half-size pictures in blocks of 2x2 pixels to strokes of light and shade, in such blocks."""
+    """Half-size pictures in blocks of 2x2 pixels to strokes in each of their colours, in such blocks."""
 
     drawn: Tensor
     products: Tensor
@@ -44,30 +44,32 @@ class Brush(nn.Module):
         twice = as_convolution(doubled, 1, seen=1)
         # From the squares of slopes r and d, to the right and down, of r + d, and of what is finer, f, to r r - d d, 2 r d,
         # r r + d d and f f.
-        products = torch.tensor([[1.0, -1, 0, 0], [-1, -1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 1]]) / PIXELS
-        products = products.repeat_interleave(PIXELS, 1)
+        products = torch.tensor([[1.0, -1, 0, 0], [-1, -1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 1]]).repeat(1, PIXELS) / PIXELS
         for name, buffer in (("drawn", by_part(drawn, 3)), ("products", products[..., None, None]), ("doubled", twice)):
             self.register_buffer(name, buffer, persistent=False)
 
-    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw, given what ``folded_light`` makes of a picture.
+    def forward(self, colours: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw, given what ``folded_colours`` makes of a picture.
 
         Args:
-            seen: ``(N, 20, h, w)``, float32 or float64.
+            colours: smooth ones, the pixels of one colour after those of the other, ``(N, 12, h, w)`` in [-1, 1], float32 or
+                float64.
+            slopes: of brightness, and what of it is finer than they are, ``(N, 16, h, w)``.
 
         Returns:
-            Strokes ``(N, 4, h, w)``, one number for every pixel; mostly in [-3, 3], to be bounded. And how much of brightness
-            is fine around, the same shape: its mean square.
+            Strokes ``(N, 12, h, w)``, in the order of ``colours``; mostly in [-3, 3], to be bounded. And how much of brightness
+            is fine around, ``(N, 4, h, w)``: its mean square.
         """
-        light, slopes = seen[:, :PIXELS], seen[:, PIXELS:]
         cos, sin, steep, fine = self.around(slopes)
         strength = ((steep + FLAT**2) * (1 + steep / STEEP**2)).rsqrt()
-        even, first, second = filtered(light, self.drawn).chunk(3, 1)
-        return torch.addcmul(even, cos, first).addcmul_(sin, second).mul_(strength), fine
+        n, _, height, width = colours.shape
+        apart = colours.view(n, COLOURS, PIXELS, height, width).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        even, first, second = filtered(apart, self.drawn).view(n, COLOURS, -1, height, width).chunk(3, 2)
+        return torch.addcmul(even, cos, first).addcmul_(sin, second).mul_(strength).flatten(1, 2), fine[:, 0]
 
     @torch.no_grad()
     def around(self, slopes: Tensor) -> tuple[Tensor, ...]:
-        """Cosine and sine of twice the angle of strokes, how steep brightness is and how fine: ``(N, 4, h, w)`` each.
+        """Cosine and sine of twice the angle of strokes, how steep brightness is and how fine: ``(N, 1, 4, h, w)`` each.
 
         Cosine and sine are smaller where slopes around have many directions: strokes are shorter there. All change smoothly
         from block to block: steps would stay on the screen while the scene moves.
@@ -75,7 +77,7 @@ class Brush(nn.Module):
         products = repeat_edges(convolved(slopes.square(), self.products).contiguous(), AROUND)
         around = boxes(boxes(products, AROUND + 1), AROUND + 1)
         smooth = filtered(around.flatten(0, 1)[:, None], self.doubled)
-        first, second, steep, fine = smooth.view(len(slopes), 4, PIXELS, *slopes.shape[2:]).unbind(1)
+        first, second, steep, fine = smooth.view(len(slopes), 4, 1, PIXELS, *slopes.shape[2:]).unbind(1)
         along = (steep + TINY).reciprocal_().neg_()  # a stroke lies across the slope
         return first * along, second * along, steep, fine
 
@@ -105,13 +107,13 @@ def by_part(filters: Tensor, parts: int) -> Tensor:
     return ordered.contiguous(memory_format=torch.channels_last)
 
 
-def folded_light() -> Tensor:
-    """Brightness smoothed by [1, 2, 1] / 4 along each axis, its slopes and what is finer, for ``Brush``: ``(20, 12, 3, 3)``."""
+def folded_colours() -> Tensor:
+    """Colours smoothed by [1, 2, 1] / 4 along each axis, for ``Brush``, and what it takes of brightness: ``(28, 12, 3, 3)``."""
 
-    def light(pixels: Tensor) -> Tensor:
-        bright = pixels.mean(1, keepdim=True)
-        smooth = smoothed(bright)
+    def sloping(pixels: Tensor) -> Tensor:
+        light = pixels.mean(1, keepdim=True)
+        smooth = smoothed(light)
         down, right = slopes(smooth).chunk(2, 1)
-        return torch.cat([smooth, right, down, right + down, bright - smooth], 1)
+        return torch.cat([right, down, right + down, light - smooth], 1)
 
-    return by_part(as_convolution(light), 5)
+    return torch.cat([by_part(as_convolution(smoothed), COLOURS), as_convolution(sloping)])

@@ -14,7 +14,7 @@ from lightning_modules.ops.statistics import full_precision
 # Of RGB: yellow against blue, red against green, both of length 1 and across grey. What lies along them is called chroma here.
 AXES = torch.tensor([[1.0, 1.0, -2.0], [3.0**0.5, -(3.0**0.5), 0.0]]) / 6**0.5
 # Paler frames are raised to this, up to threefold; a quarter of the frames that the default run trains on are below 0.144.
-SPREAD, MOST = 0.2, 3.0
+SPREAD, MOST = 0.17, 3.0
 WITHIN = 1.5  # standard deviations from their mean that the style's chroma may reach in areas
 # From a block's value and the differences between its neighbours, left and right, above and below, to its pixels.
 LINEAR = torch.tensor([[1.0, 1.0, 1.0, 1.0], [-1 / 8, 1 / 8, -1 / 8, 1 / 8], [-1 / 8, -1 / 8, 1 / 8, 1 / 8]])

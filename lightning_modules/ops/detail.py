@@ -16,7 +16,7 @@ from lightning_modules.ops.statistics import full_precision
 
 # The share of the contrast (both as root mean squares over a frame) that detail is brought to, as far as these factors reach:
 # usual for photographs; a quarter of the frames that the default run trains on have less than 0.24.
-USUAL, LOWEST, HIGHEST = 0.275, 0.8, 2.5
+USUAL, LOWEST, HIGHEST = 0.26, 0.8, 2.0
 GRAIN = 1.5 / 127.5  # where half-size pixels differ by that from the mean around them, half of the detail is kept
 TINY = 1e-6  # squared, an eighth of a grey level: flat frames have no detail
 

@@ -7,22 +7,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightning_modules.ops.brush import FLAT, GAIN, REACH, STEEP, Brush, folded_light, steerable, turned
+from lightning_modules.ops.brush import COLOURS, FLAT, GAIN, PIXELS, REACH, STEEP, Brush, folded_colours, steerable, turned
 from lightning_modules.ops.filters import filtered, slopes, smoothed
 from lightning_modules.ops.fold import fold, unfold
 
 SIDE = 64
 
 
-def seen(half: Tensor) -> Tensor:
+def seen(half: Tensor) -> tuple[Tensor, Tensor]:
     """What a brush is given of half-size pictures ``(N, 3, h, w)``."""
-    return filtered(fold(half, 2), folded_light())
+    folded = filtered(fold(half, 2), folded_colours())
+    return folded[:, :12], folded[:, 12:]
 
 
 def drawn(half: Tensor) -> Tensor:
-    """Strokes of half-size pictures ``(N, 3, h, w)``, not in blocks, ``(N, 1, h, w)``."""
-    strokes, _ = Brush()(seen(half))
-    return unfold(strokes, 2)
+    """Strokes of half-size pictures ``(N, 3, h, w)``, not in blocks."""
+    strokes, _ = Brush()(*seen(half))
+    return unfold(strokes.unflatten(1, (COLOURS, PIXELS)).transpose(1, 2).flatten(1, 2), 2)
 
 
 def waves(angle: float, height: float = 0.2, length: float = 6.0) -> Tensor:
@@ -62,14 +63,14 @@ def test_filters_are_turned_by_cosine_and_sine_of_twice_the_angle() -> None:
 
 def test_strokes_in_blocks_are_those_of_the_pixels() -> None:
     half = torch.randn(2, 3, SIDE, SIDE)
-    smooth = smoothed(half.mean(1, keepdim=True))
-    right, down = slopes(smooth).flip(1).chunk(2, 1)
+    smooth = smoothed(half)
+    right, down = slopes(smooth.mean(1, keepdim=True)).flip(1).chunk(2, 1)
     products = torch.cat([right * right - down * down, 2 * right * down, right * right + down * down], 1)
     row = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0]) / 25
     tent = torch.outer(row, row).expand(3, 1, 9, 9)
     around = F.interpolate(F.conv2d(F.avg_pool2d(products, 2), tent, padding=4, groups=3), scale_factor=2, mode="bilinear")
     first, second, steep = around[:, :, None].unbind(1)
-    even, cos, sin = F.conv2d(smooth, steerable(), padding=REACH).split(1, 1)
+    even, cos, sin = (F.conv2d(smooth, part.expand(3, 1, -1, -1), padding=REACH, groups=3) for part in steerable().unbind(0))
     strength = GAIN / ((steep + FLAT**2) * (1 + steep / STEEP**2)).sqrt()
     expected = strength * (even - (cos * first + sin * second) / steep)
     torch.testing.assert_close(inner(drawn(half)), inner(expected), atol=1e-3, rtol=1e-3)
@@ -108,7 +109,7 @@ def test_how_much_is_fine_is_measured_around() -> None:
     row = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0, 4.0, 3.0, 2.0, 1.0]) / 25
     around = F.conv2d(squares, torch.outer(row, row).expand(1, 1, 9, 9), padding=4)
     expected = F.interpolate(around, scale_factor=2, mode="bilinear")
-    torch.testing.assert_close(inner(unfold(Brush()(seen(half))[1], 2)), inner(expected))
+    torch.testing.assert_close(inner(unfold(Brush()(*seen(half))[1], 2)), inner(expected))
 
 
 def test_nothing_is_drawn_on_what_is_even_or_rises_evenly() -> None:
@@ -148,12 +149,12 @@ def test_noise_changes_them_less_than_as_strong_contrasts_that_know_no_direction
     assert strokes < 0.5 * isotropic
 
 
-def test_a_gradient_goes_back_to_brightness_and_not_through_the_direction() -> None:
-    given = torch.randn(1, 20, 8, 8, requires_grad=True)
-    Brush()(given)[0].square().sum().backward()
-    assert given.grad is not None
-    assert given.grad[:, :4].abs().sum() > 0
-    assert not given.grad[:, 4:].any()
+def test_a_gradient_goes_back_to_colours_and_not_through_the_direction() -> None:
+    colours, slope = torch.randn(1, 12, 8, 8, requires_grad=True), torch.randn(1, 16, 8, 8, requires_grad=True)
+    Brush()(colours, slope)[0].square().sum().backward()
+    assert colours.grad is not None
+    assert colours.grad.abs().sum() > 0
+    assert slope.grad is None
 
 
 def test_the_filters_are_fixed_and_not_saved() -> None:
