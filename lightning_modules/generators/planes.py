@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, each_colour, folded_way_down
+from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, folded_way_down, without_detail
 from lightning_modules.ops.filters import as_convolution, enlarged, filtered, smoothed
 from lightning_modules.ops.fold import halved, unfold
 from lightning_modules.ops.layers import repeat_edges
@@ -73,11 +73,10 @@ class PlanePainter(nn.Module):
         overview = self.network.overview_of(blocks)
         painted, kept = self.network.painted_blocks(blocks, overview)
         # Detail is what bytes are away from the middle of their range, not from 0.
-        change = painted - each_colour(kept) * (blocks - self.zero)
+        change = without_detail(painted, kept, blocks - self.zero)
         raised, detail = F.conv2d(repeat_edges(change, 1), self.way_up, self.offset), filtered(kept, self.detail_up)
-        y = unfold(raised[:, :LUMA], BLOCK).add_(unfold(detail[:, :LUMA], BLOCK).mul_(planes[0]))
-        of_differences = unfold(detail[:, LUMA:], BLOCK // 2).mul(planes[1])
-        differences = unfold(raised[:, LUMA:], BLOCK // 2).add_(of_differences)
+        y = unfold(raised[:, :LUMA], BLOCK).addcmul_(unfold(detail[:, :LUMA], BLOCK), planes[0])
+        differences = unfold(raised[:, LUMA:], BLOCK // 2).addcmul_(unfold(detail[:, LUMA:], BLOCK // 2), planes[1])
         return as_bytes(y, *self.luma), as_bytes(differences, *self.colours)
 
 

@@ -3,7 +3,7 @@
 Full-size convolutions of three colours cost several times what the same work costs on blocks. So a frame is halved, folded
 into blocks of 4x4 pixels, painted there and at half that size again, and brought back to full size by one fixed convolution.
 What is painted is the frame with strokes on it: its contrasts, drawn out along its lines, which move with the scene. What the
-way down loses is given back by the frame itself, and moves with the scene exactly, wherever it is more than grain:
+way down loses is given back by the frame itself, and moves with the scene, wherever it is more than grain:
 out = up(paint - kept half) + up(kept) frame. The fixed filter on the way up removes whatever repeats with the blocks, which
 would stay on the screen while the scene moves (compare Karras et al., "Alias-free generative adversarial networks", NeurIPS
 2021).
@@ -148,10 +148,10 @@ class RealtimeGenerator(Generator):
     def paint_over(self, frames: Tensor, blocks: Tensor, overview: Tensor) -> Tensor:
         """Paint frames, given themselves ``in_blocks`` and the overview of what they are part of."""
         painted, kept = self.painted_blocks(blocks, overview)
-        change = painted - each_colour(kept) * blocks
+        change = without_detail(painted, kept, blocks)
         full = unfold(F.conv2d(repeat_edges(change, 1), self.way_up.to(change.dtype)), BLOCK)
         detail = unfold(filtered(kept, self.detail_up), BLOCK)
-        return (full.to(frames.dtype) + detail.to(frames.dtype) * frames).clamp_(-1, 1)
+        return full.to(frames.dtype).addcmul_(detail.to(frames.dtype), frames).clamp_(-1, 1)
 
     def painted_blocks(self, blocks: Tensor, overview: Tensor) -> tuple[Tensor, Tensor]:
         """Frames painted at half size, and how much of their detail to keep, in blocks: ``(N, 12, h, w)``, ``(N, 4, h, w)``."""
@@ -180,9 +180,11 @@ def mean_colour(blocks: Tensor) -> Tensor:
     return blocks.mean((-2, -1)).view(len(blocks), -1, 3, 1, 1).mean(1)
 
 
-def each_colour(pixels: Tensor) -> Tensor:
-    """Numbers of pixels for each of their colours: ``(N, 4, h, w)`` to ``(N, 12, h, w)``."""
-    return pixels[:, :, None].expand(-1, -1, 3, -1, -1).flatten(1, 2)
+def without_detail(painted: Tensor, kept: Tensor, blocks: Tensor) -> Tensor:
+    """For the way up: blocks ``(N, 12, h, w)`` that are painted, less what their detail, so much of it, brings with it."""
+    n, _, height, width = kept.shape
+    by_pixel, seen = (colours.view(n, -1, 3, height, width) for colours in (painted, blocks))
+    return torch.addcmul(by_pixel, kept[:, :, None], seen, value=-1).flatten(1, 2)
 
 
 def bounded(values: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class Brush(nn.Module):
 
         Returns:
             Strokes ``(N, 12, h, w)``, in the order of ``colours``; mostly in [-3, 3], to be bounded. And how much of brightness
-            is fine around, ``(N, 4, h, w)``: its mean square.
+            is fine around, ``(N, 4, h, w)``: its mean square, without a gradient.
         """
         cos, sin, steep, fine = self.around(slopes)
         strength = ((steep + FLAT**2) * (1 + steep / STEEP**2)).rsqrt()

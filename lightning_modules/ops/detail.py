@@ -3,8 +3,8 @@
 Added flicker is the warping error over the variance, and most of that error is sharpness. A soft frame is painted softer than
 paintings are, and calmer; a sharp one flickers more. Both are brought nearer to one sharpness.
 
-Where half-size pixels differ little from their neighbours, detail is mostly noise: the grain of a photograph, which no
-painting has.
+Where half-size pixels differ little from their neighbours in brightness, detail is mostly noise: the grain of a photograph,
+which no painting has.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from lightning_modules.ops.statistics import full_precision
 # The share of the contrast (both as root mean squares over a frame) that detail is brought to, as far as these factors reach:
 # usual for photographs; a quarter of the frames that the default run trains on have less than 0.24.
 USUAL, LOWEST, HIGHEST = 0.26, 0.8, 2.0
-GRAIN = 1.5 / 127.5  # where half-size pixels differ by that from the mean around them, half of the detail is kept
+GRAIN = 1.5 / 127.5  # where half-size pixels are that much brighter or darker than the mean around them, half is kept
 TINY = 1e-6  # squared, an eighth of a grey level: flat frames have no detail
 
 
@@ -68,7 +68,7 @@ def without_grain(fine: Tensor) -> Tensor:
     """What to multiply the finest detail with from place to place, so that it stays where there is something to be seen.
 
     Args:
-        fine: mean square of what half-size pixels differ by from the mean around them; of any shape.
+        fine: mean square of what half-size pixels differ by, in brightness, from the mean around them; of any shape.
 
     Returns:
         The same shape, in [0, 1).

@@ -21,7 +21,7 @@ def network() -> RealtimeGenerator:
     torch.manual_seed(0)
     generator = RealtimeGenerator(24, 1, adaptive=True).eval()
     for parameter in generator.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
+        torch.nn.init.normal_(parameter, std=0.2)
     generator.observe(torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01]))
     return generator
 
@@ -56,13 +56,12 @@ def test_tiled_is_untiled(network: RealtimeGenerator, size: tuple[int, int], til
 
 
 @torch.inference_mode()
-def test_a_border_too_thin_shows(network: RealtimeGenerator) -> None:
+def test_a_border_a_block_too_thin_shows(network: RealtimeGenerator) -> None:
     network = network.double()  # where nothing is rounded off, what little reaches so far shows
     frames = torch.rand(1, 3, 128, 128).double() * 2 - 1  # rough, for slopes matter to strokes alone
     whole = network(frames)
     assert (tiled(network, 32, network.reach)(frames) - whole).abs().max() < 1e-12
-    # Of what lies farther, tests of the generator tell: at tiles' borders it is the slopes around the slopes around.
-    assert (tiled(network, 32, network.reach - 24)(frames) - whole).abs().max() > 1e-7
+    assert (tiled(network, 32, network.reach - 16)(frames) - whole).abs().max() > 1e-6
 
 
 def test_a_checkpoints_network_paints_in_tiles_at_any_size(network: RealtimeGenerator, monkeypatch: pytest.MonkeyPatch) -> None:

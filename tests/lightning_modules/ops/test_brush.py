@@ -1,4 +1,4 @@
-"""Strokes: along what they are painted on, about as strong everywhere, on the scene and not on the screen."""
+"""Strokes: along what they are painted on, faint ones as strong as clear ones, on the scene and not on the screen."""
 
 import math
 
@@ -99,7 +99,7 @@ def test_faint_lines_are_drawn_as_strong_as_clear_ones_and_edges_less() -> None:
     grain, faint, clear, edge = strong
     assert faint == pytest.approx(clear, rel=0.15)
     assert 2.5 * grain < faint > 2.5 * edge
-    assert grain > 3 / 60 * edge  # all the same, edges are drawn much less than in proportion
+    assert grain > 0.2 * faint  # fades, and does not stop
 
 
 def test_how_much_is_fine_is_measured_around() -> None:
@@ -151,7 +151,9 @@ def test_noise_changes_them_less_than_as_strong_contrasts_that_know_no_direction
 
 def test_a_gradient_goes_back_to_colours_and_not_through_the_direction() -> None:
     colours, slope = torch.randn(1, 12, 8, 8, requires_grad=True), torch.randn(1, 16, 8, 8, requires_grad=True)
-    Brush()(colours, slope)[0].square().sum().backward()
+    strokes, fine = Brush()(colours, slope)
+    assert not fine.requires_grad
+    strokes.square().sum().backward()
     assert colours.grad is not None
     assert colours.grad.abs().sum() > 0
     assert slope.grad is None
