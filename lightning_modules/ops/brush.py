@@ -15,8 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_modules.ops.filters import SIDE, as_convolution, boxes, convolved, doubled, filtered, slopes, smoothed
-from lightning_modules.ops.layers import repeat_edges
+from lightning_modules.ops.filters import SIDE, as_convolution, convolved, doubled, filtered, slopes, smoothed, tent
 
 COLOURS, PIXELS = 3, SIDE**2
 REACH = 4  # half-size pixels that a stroke is averaged over, to each side
@@ -74,8 +73,7 @@ class Brush(nn.Module):
         Cosine and sine are smaller where slopes around have many directions: strokes are shorter there. All change smoothly
         from block to block: steps would stay on the screen while the scene moves.
         """
-        products = repeat_edges(convolved(slopes.square(), self.products).contiguous(), AROUND)
-        around = boxes(boxes(products, AROUND + 1), AROUND + 1)
+        around = tent(convolved(slopes.square(), self.products).contiguous(), AROUND)
         smooth = filtered(around.flatten(0, 1)[:, None], self.doubled)
         first, second, steep, fine = smooth.view(len(slopes), 4, 1, PIXELS, *slopes.shape[2:]).unbind(1)
         along = (steep + TINY).reciprocal_().neg_()  # a stroke lies across the slope

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.ops.detail import Summary
+from lightning_modules.ops.filters import tent
 from lightning_modules.ops.layers import repeat_edges
 from lightning_modules.ops.statistics import full_precision
 
@@ -102,7 +103,7 @@ class StyleColours(nn.Module):
         with torch.autocast(paint.device.type, enabled=False):
             away = (self.units @ self.means).to(paint.dtype) @ paint.flatten(2)
             away = away.sub_((self.units @ self.centre).to(paint.dtype)[:, None])
-            away = tent(away.view(-1, 2, *paint.shape[2:]))
+            away = tent(away.view(-1, 2, *paint.shape[2:]), 1)
             beyond = 1 - WITHIN * away.square().sum(1, keepdim=True).clamp(min=WITHIN**2).rsqrt()
             share = as_rows(torch.cat([beyond, *differences(beyond)], 1)) @ self.linear.to(paint.dtype)
             centre = (self.centre @ self.axes).repeat(PIXELS).to(paint.dtype)
@@ -124,16 +125,6 @@ def as_rows(blocks: Tensor) -> Tensor:
 def as_pictures(rows: Tensor, like: Tensor) -> Tensor:
     """The reverse, of the height and width of ``like``."""
     return rows.view(len(rows), *like.shape[2:], -1).permute(0, 3, 1, 2)
-
-
-# For a few channels that lie apart, sums take a fraction of the time of convolutions.
-
-
-def tent(values: Tensor) -> Tensor:
-    """[1, 2, 1] / 4 along each axis."""
-    values = repeat_edges(values, 1)
-    rows = values[..., :-2, :] + 2 * values[..., 1:-1, :] + values[..., 2:, :]
-    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 16
 
 
 def differences(values: Tensor) -> tuple[Tensor, Tensor]:

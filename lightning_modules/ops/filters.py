@@ -39,11 +39,17 @@ def slopes(pixels: Tensor) -> Tensor:
     return F.conv2d(pixels, torch.stack([row.mT, row])[:, None], padding=1)
 
 
-def boxes(values: Tensor, side: int) -> Tensor:
-    """Means of ``side`` x ``side`` values, without a border: ``(N, C, h, w)`` to ``(N, C, h - side + 1, w - side + 1)``.
+def tent(values: Tensor, reach: int) -> Tensor:
+    """Averages with the edges repeated, weights falling evenly over ``reach`` values to each side; of 1, [1, 2, 1] / 4.
 
     Of a few channels that lie apart, in a fraction of the time of a convolution.
     """
+    values = repeat_edges(values, reach)
+    return boxes(boxes(values, reach + 1), reach + 1)
+
+
+def boxes(values: Tensor, side: int) -> Tensor:
+    """Means of ``side`` x ``side`` values, without a border: ``(N, C, h, w)`` to ``(N, C, h - side + 1, w - side + 1)``."""
     height, width = values.shape[-2] - side + 1, values.shape[-1] - side + 1
     rows = sum((values[..., i : i + height, :] for i in range(1, side)), values[..., :height, :])
     return sum((rows[..., i : i + width] for i in range(1, side)), rows[..., :width]) / side**2

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.ops.filters import as_convolution, boxes, doubled, filtered, slopes, smoothed
+from lightning_modules.ops.filters import as_convolution, boxes, doubled, filtered, slopes, smoothed, tent
 from lightning_modules.ops.fold import fold, unfold
 
 
@@ -43,6 +43,14 @@ def test_slopes_are_those_of_a_plane() -> None:
 def test_boxes_are_means_without_a_border(side: int) -> None:
     values = torch.randn(2, 3, 8, 9, dtype=torch.float64)
     torch.testing.assert_close(boxes(values, side), torch.nn.functional.avg_pool2d(values, side, stride=1))
+
+
+def test_tents_are_averages_with_the_edges_repeated() -> None:
+    values = torch.randn(2, 3, 8, 9, dtype=torch.float64)
+    row = torch.tensor([1.0, 2.0, 3.0, 2.0, 1.0], dtype=torch.float64) / 9
+    bordered = torch.nn.functional.pad(values, [2] * 4, mode="replicate")
+    expected = torch.nn.functional.conv2d(bordered, torch.outer(row, row).expand(3, 1, 5, 5), groups=3)
+    torch.testing.assert_close(tent(values, 2), expected)
 
 
 def test_filters_are_exact_under_autocast() -> None:
