@@ -17,7 +17,7 @@ from lightning_modules.losses.adversarial import undecided
 from lightning_modules.losses.patch_distribution import colour_blind, patch_distance, random_filters, unit, vivid
 from lightning_modules.losses.random_gram import random_gram_distance, random_grams, random_layers
 from lightning_modules.losses.temporal import known_motion, unwarped, warped
-from lightning_modules.ops.colours import chroma_moments
+from lightning_modules.ops.colours import style_moments
 from lightning_modules.ops.compilation import compile_in_place
 from lightning_modules.ops.flow import inside
 from lightning_modules.ops.motion import deform, random_smooth_flow
@@ -101,7 +101,7 @@ class AdversarialMethod(StyleMethod):
 
     def observe(self, y: Tensor) -> None:
         """Show the generator the colours of paintings ``(N, 3, H, W)``, those of all devices."""
-        moments = chroma_moments(y)
+        moments = style_moments(y)
         if self.ranks > 1:
             torch.distributed.all_reduce(moments)
             moments /= self.ranks

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, folded_way_down, without_detail
-from lightning_modules.ops.filters import as_convolution, enlarged, filtered, smoothed
-from lightning_modules.ops.fold import halved, unfold
+from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, folded_way_down
+from lightning_modules.ops.brush import Brush
+from lightning_modules.ops.filters import as_convolution, enlarged, smoothed
+from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import repeat_edges
 
 LUMA, COLOURS = BLOCK**2, 2 * (BLOCK // 2) ** 2  # numbers that a block of a picture is stored as
@@ -31,9 +32,8 @@ class PlanePainter(nn.Module):
     luma_down: Tensor
     colours_down: Tensor
     level: Tensor
-    zero: Tensor
     way_up: Tensor
-    detail_up: Tensor
+    stroke_differences: Tensor
     offset: Tensor
 
     def __init__(self, network: RealtimeGenerator, red: float, blue: float, full: bool) -> None:
@@ -50,8 +50,12 @@ class PlanePainter(nn.Module):
         way_up = folded_way_up(matrix) * scales.repeat_interleave(counts)[:, None, None, None]
         for name, buffer in (("luma_down", downs[0]), ("colours_down", downs[1]), ("level", level), ("way_up", way_up)):
             self.register_buffer(name, buffer, persistent=False)
-        self.register_buffer("detail_up", folded_detail_up(), persistent=False)
-        self.register_buffer("zero", level.view(1, -1, 1, 1).clone(), persistent=False)  # of its own: views do not compile
+        self.brush = Brush()
+        stroke = network.style_colours.stroke.cpu() if network.adapts else torch.ones(3)
+        shades = matrix @ stroke  # of strokes: how much of their light is luma, and how much either difference
+        self.luma_share = float(shades[0])
+        differences = folded_strokes(shades[1:]) * scales[1] / scales[0]
+        self.register_buffer("stroke_differences", differences, persistent=False)
         # A half, so that cutting off rounds: a pass over the frames less than rounding.
         self.register_buffer("offset", centres.repeat_interleave(counts) + 0.5, persistent=False)
         self.to(network.gain.device)
@@ -71,12 +75,11 @@ class PlanePainter(nn.Module):
         blocks = F.conv2d(planes[0], self.luma_down, self.level, BLOCK)
         blocks = blocks.add_(F.conv2d(planes[1], self.colours_down, stride=BLOCK // 2)).clamp_(-1, 1)
         overview = self.network.overview_of(blocks)
-        painted, kept = self.network.painted_blocks(blocks, overview)
-        # Detail is what bytes are away from the middle of their range, not from 0.
-        change = without_detail(painted, kept, blocks - self.zero)
-        raised, detail = F.conv2d(repeat_edges(change, 1), self.way_up, self.offset), filtered(kept, self.detail_up)
-        y = unfold(raised[:, :LUMA], BLOCK).addcmul_(unfold(detail[:, :LUMA], BLOCK), planes[0])
-        differences = unfold(raised[:, LUMA:], BLOCK // 2).addcmul_(unfold(detail[:, LUMA:], BLOCK // 2), planes[1])
+        painted, share, lines = self.network.painted_blocks(blocks, overview)
+        raised = F.conv2d(repeat_edges(painted, 1), self.way_up, self.offset)
+        strokes = self.brush(fold(planes[0], BLOCK), share, lines)
+        y = unfold(raised[:, :LUMA].add_(strokes, alpha=self.luma_share), BLOCK)
+        differences = unfold(raised[:, LUMA:].add_(F.conv2d(strokes, self.stroke_differences)), BLOCK // 2)
         return as_bytes(y, *self.luma), as_bytes(differences, *self.colours)
 
 
@@ -106,10 +109,9 @@ def folded_way_up(matrix: Tensor) -> Tensor:
     return torch.cat([as_convolution(luma, block=BLOCK), as_convolution(differences)])
 
 
-def folded_detail_up() -> Tensor:
-    """The same of one number for each pixel: for luma, and for one that serves both differences, ``(20, 4, 3, 3)``."""
-    luma = as_convolution(lambda pixels: enlarged(smoothed(pixels)), 1, block=BLOCK)
-    return torch.cat([luma, as_convolution(lambda pixels: halved(enlarged(smoothed(pixels))), 1)])
+def folded_strokes(shades: Tensor) -> Tensor:
+    """Strokes of full size, halved, of that much of either difference: ``(8, 16, 1, 1)``."""
+    return as_convolution(lambda light: halved(light) * shades.view(1, 2, 1, 1), 1, block=BLOCK // 2, seen=BLOCK, size=1)
 
 
 def turned(pixels: Tensor, matrix: Tensor) -> Tensor:

@@ -2,30 +2,30 @@
 
 Full-size convolutions of three colours cost several times what the same work costs on blocks. So a frame is halved, folded
 into blocks of 4x4 pixels, painted there and at half that size again, and brought back to full size by one fixed convolution.
-What is painted is the frame with strokes on it: its contrasts, drawn out along its lines, which move with the scene. What the
-way down loses is given back by the frame itself, and moves with the scene, wherever it is more than grain:
-out = up(paint - kept half) + up(kept) frame. The fixed filter on the way up removes whatever repeats with the blocks, which
-would stay on the screen while the scene moves (compare Karras et al., "Alias-free generative adversarial networks", NeurIPS
-2021).
+Over it lie strokes: the contrasts of the full-size frame, drawn out along its lines, which move with the scene. The fixed
+filter on the way up removes whatever repeats with the blocks, which would stay on the screen while the scene moves (compare
+Karras et al., "Alias-free generative adversarial networks", NeurIPS 2021).
 """
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.generators.base import Generator
-from lightning_modules.ops.brush import Brush, folded_colours
-from lightning_modules.ops.colours import RaisedColours, StyleColours
-from lightning_modules.ops.detail import Summarise, detail_factor, without_grain
-from lightning_modules.ops.filters import SIDE, as_convolution, convolved, enlarged, filtered, smoothed
+from lightning_modules.ops.brush import Brush
+from lightning_modules.ops.colours import LUMA, RaisedColours, StyleColours
+from lightning_modules.ops.detail import Summarise, detail_factor, stroke_share
+from lightning_modules.ops.filters import as_convolution, convolved, enlarged, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
+from lightning_modules.ops.lines import PIXELS, FindLines, Lines, folded_slopes
 from lightning_modules.ops.statistics import full_precision
 
 BLOCK = 4  # pixels along the side of a block; two of the halved frame
-COLOURS = 3 * (BLOCK // 2) ** 2  # of a block of the halved frame
+COLOURS = 3 * PIXELS  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
-DETAIL = 1.05  # share of the frame's finest detail at the start, where it is kept
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
 
 
@@ -57,60 +57,58 @@ class RealtimeGenerator(Generator):
     Args:
         width: channels on blocks of 4x4 pixels, half of those on blocks of 8x8; at least 24.
         depth: separable blocks on 8x8 pixels, >= 1.
-        strokes: how strong strokes are at the start, in [0, 1]: more paints more, and flickers more.
-        adaptive: painting, not training, give pale frames more colour, soft ones more of their detail and sharp ones less, and
-            hold areas within the colours of the style it was trained for (``ops.colours``, ``ops.detail``); takes up to a fifth
-            longer.
+        strokes: how strong strokes are at the start, >= 0: more paints more, and flickers more.
+        adaptive: painting, not training, give pale frames more colour, soft ones stronger strokes and sharp ones weaker, give
+            strokes the colour of the style's, and hold areas within its colours (``ops.colours``, ``ops.detail``); takes up to
+            a fifth longer.
 
     Raises:
-        ValueError: a width or depth too small, or strokes beyond their range.
+        ValueError: a width or depth too small, or strokes below 0.
     """
 
     size_multiple = 2 * BLOCK
     min_size = 2 * BLOCK
 
     way_down: Tensor
-    filters: Tensor
+    light_down: Tensor
+    slopes: Tensor
     way_up: Tensor
-    detail_up: Tensor
     reach: int
 
-    def __init__(self, width: int = 24, depth: int = 2, strokes: float = 0.42, adaptive: bool = False) -> None:
+    def __init__(self, width: int = 24, depth: int = 2, strokes: float = 1.0, adaptive: bool = False) -> None:
         super().__init__()
         if width < 2 * COLOURS or depth < 1:
             raise ValueError(f"RealtimeGenerator: expected width >= {2 * COLOURS} and depth >= 1, got {width} and {depth}")
-        if not 0 <= strokes <= 1:
-            raise ValueError(f"RealtimeGenerator: expected strokes in [0, 1], got {strokes}")
+        if not 0 <= strokes < math.inf:
+            raise ValueError(f"RealtimeGenerator: expected strokes >= 0, got {strokes}")
         self.width = width
         self.stem = nn.Conv2d(COLOURS, width, 3)
         self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
         self.deep = nn.Sequential(*(Separable(2 * width) for _ in range(depth)))
         self.up = EdgeConv2d(2 * width, width, 1)
         self.head = EdgeConv2d(width, COLOURS, 1)
-        self.stroke_colours = nn.Conv2d(COLOURS, COLOURS, 1, bias=False)
-        self.gain = nn.Parameter(torch.tensor(DETAIL))  # of the frame's detail
+        self.gain = nn.Parameter(torch.tensor(float(strokes)))  # of strokes
         with torch.no_grad():
             for convolution, std in ((self.stem, 0.05), (self.head, 0.05), (self.up, 0.02)):
                 nn.init.normal_(convolution.weight, std=std)
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            nn.init.zeros_(self.stroke_colours.weight)
             for colour in range(COLOURS):
-                self.stroke_colours.weight[colour, colour % 3 * SIDE**2 + colour // 3] = strokes  # in another order
                 for sign, channel in ((1, colour), (-1, COLOURS + colour)):  # v as leaky(v) - leaky(-v) = (1 + slope) v
                     self.stem.weight[channel, colour, 1, 1] += sign
                     self.head.weight[colour, channel, 0, 0] += sign / (1 + SLOPE)
-        self.brush = Brush()
+        self.find_lines, self.brush = FindLines(), Brush()
         self.adaptive = adaptive
         if adaptive:
             self.summarise, self.raised, self.style_colours = Summarise(COLOURS // 3), RaisedColours(), StyleColours()
-        # In blocks: colours, stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
+        # In blocks: stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
         held = StyleColours.reach if adaptive else 0
-        self.reach = BLOCK * (1 + Brush.reach + 1 + 2 * depth + 1 + 2 + held + 1)
+        self.reach = BLOCK * max(1 + 2 * depth + 1 + 2 + held + 1, 1 + FindLines.reach + 1)  # of paint, of strokes
         pixels = torch.eye(3 * BLOCK**2).view(-1, 3, BLOCK, BLOCK)  # one for every colour of every pixel of a block
         self.register_buffer("way_down", folded_way_down(pixels, halved(pixels)), persistent=False)
-        self.register_buffer("filters", folded_colours(), persistent=False)
+        luma = F.conv2d(pixels, LUMA.view(1, 3, 1, 1))
+        self.register_buffer("light_down", folded_way_down(pixels, luma), persistent=False)
+        self.register_buffer("slopes", folded_slopes(), persistent=False)
         self.register_buffer("way_up", folded_way_up(), persistent=False)
-        self.register_buffer("detail_up", folded_detail_up(), persistent=False)
 
     def paint(self, frames: Tensor) -> Tensor:
         """``(N, 3, H, W)`` in [-1, 1] to the same shape."""
@@ -135,7 +133,7 @@ class RealtimeGenerator(Generator):
         return self.adaptive and not self.training
 
     def gain_in(self, overview: Tensor) -> Tensor:
-        """Of the finest detail of frames, given their overview."""
+        """Of strokes of frames, given their overview."""
         return self.gain * overview[:, 4:] if self.adapts else self.gain
 
     def paint_part(self, part: Tensor, overview: Tensor) -> Tensor:
@@ -147,28 +145,33 @@ class RealtimeGenerator(Generator):
 
     def paint_over(self, frames: Tensor, blocks: Tensor, overview: Tensor) -> Tensor:
         """Paint frames, given themselves ``in_blocks`` and the overview of what they are part of."""
-        painted, kept = self.painted_blocks(blocks, overview)
-        change = without_detail(painted, kept, blocks)
-        full = unfold(F.conv2d(repeat_edges(change, 1), self.way_up.to(change.dtype)), BLOCK)
-        detail = unfold(filtered(kept, self.detail_up), BLOCK)
-        return full.to(frames.dtype).addcmul_(detail.to(frames.dtype), frames).clamp_(-1, 1)
+        painted, share, lines = self.painted_blocks(blocks, overview)
+        full = F.conv2d(repeat_edges(painted, 1), self.way_up.to(painted.dtype)).to(frames.dtype)
+        strokes = self.brush(convolved(frames, self.light_down, stride=BLOCK), share, lines)[:, :, None]
+        if self.adapts:
+            strokes = strokes * self.style_colours.stroke.to(strokes.dtype).view(3, 1, 1)
+        full.view(len(full), -1, 3, *full.shape[2:]).add_(strokes)
+        return unfold(full, BLOCK).clamp_(-1, 1)
 
-    def painted_blocks(self, blocks: Tensor, overview: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames painted at half size, and how much of their detail to keep, in blocks: ``(N, 12, h, w)``, ``(N, 4, h, w)``."""
+    def painted_blocks(self, blocks: Tensor, overview: Tensor) -> tuple[Tensor, Tensor, Lines]:
+        """Frames painted at half size, and what strokes over them are to be: how strong, and along which lines.
+
+        Returns:
+            In blocks: ``(N, 12, h, w)``, ``(N, 4, h, w)``, and lines of the same blocks.
+        """
         shown, level = blocks, EVEN * overview[:, :3]
         if self.adapts:
             mean, missing, _ = torch.split(overview, [3, 1, 1], 1)
             shown, level = self.raised(blocks, missing), level + self.raised.moved(mean, missing)
-        seen = convolved(full_precision(repeat_edges(shown, 1)), self.filters)
-        strokes, fine = self.brush(seen[:, :COLOURS], seen[:, COLOURS:])
-        brushed = self.stroke_colours(bounded(strokes).to(blocks.dtype)).add_(shown - level.repeat(1, COLOURS // 3, 1, 1))
-        shallow = F.leaky_relu(self.stem(repeat_edges(brushed, 1)), SLOPE, inplace=True)
+        around = repeat_edges(shown, 1)
+        lines = self.find_lines(convolved(full_precision(around), self.slopes))
+        shallow = F.leaky_relu(self.stem(around - level.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
         deep = self.up(self.deep(F.leaky_relu(self.down(shallow), SLOPE, inplace=True)))
         both = F.leaky_relu(F.interpolate(deep, scale_factor=2, mode="bilinear").add_(shallow), SLOPE, inplace=True)
         paint = bounded(self.head(both))
         if self.adapts:
             paint = self.style_colours(paint)
-        return paint, without_grain(fine).to(blocks.dtype) * self.gain_in(overview)
+        return paint, stroke_share(lines) * self.gain_in(overview), lines
 
     def observe(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
         if self.adaptive:
@@ -180,13 +183,6 @@ def mean_colour(blocks: Tensor) -> Tensor:
     return blocks.mean((-2, -1)).view(len(blocks), -1, 3, 1, 1).mean(1)
 
 
-def without_detail(painted: Tensor, kept: Tensor, blocks: Tensor) -> Tensor:
-    """For the way up: blocks ``(N, 12, h, w)`` that are painted, less what their detail, so much of it, brings with it."""
-    n, _, height, width = kept.shape
-    by_pixel, seen = (colours.view(n, -1, 3, height, width) for colours in (painted, blocks))
-    return torch.addcmul(by_pixel, kept[:, :, None], seen, value=-1).flatten(1, 2)
-
-
 def bounded(values: Tensor) -> Tensor:
     """tanh, by way of the sigmoid: torch's tanh takes twice as long on a CPU.
 
@@ -195,17 +191,17 @@ def bounded(values: Tensor) -> Tensor:
     return torch.rsub(torch.sigmoid(2 * values), -1, alpha=-2)
 
 
-def folded_way_down(impulses: Tensor, halves: Tensor) -> Tensor:
-    """What turns blocks of pixels to blocks of half-size ones, as a convolution that is moved by a block at a time.
+def folded_way_down(impulses: Tensor, results: Tensor) -> Tensor:
+    """What turns blocks of pixels to blocks of others, half-size ones or of one colour, as a convolution by a block at a time.
 
     Args:
         impulses: ``(n, C, side, side)``, one for every number of a block.
-        halves: what they become, ``(n, 3, 2, 2)``.
+        results: what they become, ``(n, c, s, s)``.
 
     Returns:
-        ``(12, C, side, side)``.
+        ``(s^2 c, C, side, side)``.
     """
-    filters = fold(halves, BLOCK // 2).flatten(1).T.reshape(-1, *impulses.shape[1:])
+    filters = fold(results, results.shape[-1]).flatten(1).T.reshape(-1, *impulses.shape[1:])
     return filters.contiguous(memory_format=torch.channels_last)
 
 
@@ -216,11 +212,3 @@ def folded_way_up() -> Tensor:
     ``enlarged``.
     """
     return as_convolution(lambda pixels: enlarged(smoothed(pixels)), block=BLOCK)
-
-
-def folded_detail_up() -> Tensor:
-    """The same of one number for each pixel, for each of three colours, ``(48, 4, 3, 3)``.
-
-    How much of the detail is kept must come up by the same filter, or even areas would not stay even.
-    """
-    return as_convolution(lambda pixels: enlarged(smoothed(pixels)).expand(-1, 3, -1, -1), 1, block=BLOCK)

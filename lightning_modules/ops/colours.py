@@ -5,6 +5,7 @@ colours were held back in training would get no gradient where it goes too far.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.ops.detail import Summary
@@ -14,12 +15,15 @@ from lightning_modules.ops.statistics import full_precision
 
 # Of RGB: yellow against blue, red against green, both of length 1 and across grey. What lies along them is called chroma here.
 AXES = torch.tensor([[1.0, 1.0, -2.0], [3.0**0.5, -(3.0**0.5), 0.0]]) / 6**0.5
+LUMA = torch.tensor([0.2126, 0.7152, 0.0722])  # shares of red, green and blue (ITU-R BT.709)
 # Paler frames are raised to this, up to threefold; a quarter of the frames that the default run trains on are below 0.144.
 SPREAD, MOST = 0.17, 3.0
 WITHIN = 1.5  # standard deviations from their mean that the style's chroma may reach in areas
 # From a block's value and the differences between its neighbours, left and right, above and below, to its pixels.
 LINEAR = torch.tensor([[1.0, 1.0, 1.0, 1.0], [-1 / 8, 1 / 8, -1 / 8, 1 / 8], [-1 / 8, -1 / 8, 1 / 8, 1 / 8]])
 PIXELS = 4  # of a block
+AROUND = 5  # pixels along the side of what strokes differ from
+STRONGEST = 2.0  # that strokes may be in one colour: saturated blue would have hardly any luma
 
 
 class RaisedColours(nn.Module):
@@ -57,14 +61,16 @@ class RaisedColours(nn.Module):
 class StyleColours(nn.Module):
     """Holds areas of painted frames within the colours of a style: beyond an ellipse in the plane of chroma, back to its edge.
 
-    Looks at blocks and their neighbours, and pales an area as a whole, so that strokes keep what distinguishes them. Knows no
-    style until it has learned one, and holds nothing until then.
+    Looks at blocks and their neighbours, and pales an area as a whole, so that strokes keep what distinguishes them. Also knows
+    the colour of the style's strokes: how its red, green and blue vary with its luma from place to place. Until it knows a
+    style, it holds nothing and has strokes grey.
     """
 
     seen: Tensor
     moments: Tensor
     centre: Tensor
     units: Tensor
+    stroke: Tensor
     means: Tensor
     axes: Tensor
     chroma: Tensor
@@ -73,30 +79,34 @@ class StyleColours(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        for name, size in (("seen", ()), ("moments", (5,)), ("centre", (2,)), ("units", (2, 2))):
+        for name, size in (("seen", ()), ("moments", (8,)), ("centre", (2,)), ("units", (2, 2))):
             self.register_buffer(name, torch.zeros(size))
+        self.register_buffer("stroke", torch.ones(3))
         for name, values in (("means", AXES.repeat(1, PIXELS) / PIXELS), ("axes", AXES), ("chroma", chroma_of_blocks())):
             self.register_buffer(name, values, persistent=False)
         self.register_buffer("linear", LINEAR.repeat_interleave(3, dim=1), persistent=False)
 
     @torch.no_grad()
     def learn(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
-        """Add the ``chroma_moments`` of further pictures to those there were.
+        """Add the ``style_moments`` of further pictures to those there were.
 
         Args:
-            moments: ``(5,)``.
+            moments: ``(8,)``.
             share: of a batch that these pictures are; batches count alike.
             anew: forget those there were, which were another style's.
         """
         self.seen.mul_(not anew).add_(share)
         self.moments.lerp_(moments.to(self.moments), share / self.seen)
-        a, b, aa, ab, bb = self.moments.unbind()
+        a, b, aa, ab, bb = self.moments[:5].unbind()
         # What chroma is away from its mean, times this, has variance 1: the inverse of the covariance's Cholesky factor.
         first = (aa - a * a).clamp(min=1e-6).sqrt()
         both = (ab - a * b) / first
         second = (bb - b * b - both * both).clamp(min=1e-6).sqrt()
         self.centre.copy_(torch.stack([a, b]))
         self.units.copy_(torch.stack([1 / first, first * 0, -both / (first * second), 1 / second]).view(2, 2))
+        together = self.moments[5:]
+        luma = together @ LUMA.to(together)  # the variance of luma
+        self.stroke.copy_((1 + (together - luma) / luma.clamp(min=1e-6)).clamp(0, STRONGEST))
 
     def forward(self, paint: Tensor) -> Tensor:
         """Painted blocks ``(N, 12, h, w)`` to the same shape; in place, where they lie channels-last."""
@@ -134,9 +144,16 @@ def differences(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def chroma_moments(pictures: Tensor) -> Tensor:
-    """First and second moments of the chroma (a, b) of ``(N, 3, H, W)``: the means of a, b, aa, ab and bb, in float32."""
+def style_moments(pictures: Tensor) -> Tensor:
+    """Of ``(N, 3, H, W)``, in float32: ``(8,)``.
+
+    The means of the chroma a, b, of aa, ab and bb; and those of red, green and blue times luma, of what pixels differ by from
+    the mean of 5x5 around them.
+    """
     with torch.autocast(pictures.device.type, enabled=False):
-        pixels = full_precision(pictures).transpose(0, 1).flatten(1)
-        a, b = AXES.to(pixels) @ pixels
-        return torch.stack([a.mean(), b.mean(), (a * a).mean(), (a * b).mean(), (b * b).mean()])
+        colours = full_precision(pictures)
+        a, b = AXES.to(colours) @ colours.transpose(0, 1).flatten(1)
+        inner = slice(AROUND // 2, -(AROUND // 2))
+        away = (colours[..., inner, inner] - F.avg_pool2d(colours, AROUND, 1)).transpose(0, 1).flatten(1)
+        chroma = torch.stack([a.mean(), b.mean(), (a * a).mean(), (a * b).mean(), (b * b).mean()])
+        return torch.cat([chroma, (away * (LUMA.to(away) @ away)).mean(1)])

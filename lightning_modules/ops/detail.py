@@ -1,10 +1,10 @@
-"""How much of the finest detail of frames to paint with: of each, and from place to place.
+"""How strong strokes are to be: in each frame, and from place to place.
 
 Added flicker is the warping error over the variance, and most of that error is sharpness. A soft frame is painted softer than
 paintings are, and calmer; a sharp one flickers more. Both are brought nearer to one sharpness.
 
-Where half-size pixels differ little from their neighbours in brightness, detail is mostly noise: the grain of a photograph,
-which no painting has.
+Where half-size pixels differ little from their neighbours in brightness, what is fine is mostly noise: the grain of a
+photograph, which no painting has. Where they differ a lot, at edges, there is enough to be seen.
 """
 
 from typing import NamedTuple
@@ -12,12 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lightning_modules.ops.lines import Lines
 from lightning_modules.ops.statistics import full_precision
 
 # The share of the contrast (both as root mean squares over a frame) that detail is brought to, as far as these factors reach:
 # usual for photographs; a quarter of the frames that the default run trains on have less than 0.24.
 USUAL, LOWEST, HIGHEST = 0.26, 0.8, 2.0
-GRAIN = 1.5 / 127.5  # where half-size pixels are that much brighter or darker than the mean around them, half is kept
+GRAIN = 1.5 / 127.5  # where half-size pixels are that much brighter or darker than the mean around them, half is drawn
+EDGE = 10 / 127.5  # slopes from half-size pixel to the next, from which on strokes do not grow with them
 TINY = 1e-6  # squared, an eighth of a grey level: flat frames have no detail
 
 
@@ -55,7 +57,7 @@ class Summarise(nn.Module):
 
 
 def detail_factor(seen: Summary) -> Tensor:
-    """What to multiply the finest detail of frames with: ``(N,)`` in [``LOWEST``, ``HIGHEST``].
+    """What to multiply strokes of frames with: ``(N,)`` in [``LOWEST``, ``HIGHEST``].
 
     What pixels differ by within blocks is taken for detail.
     """
@@ -64,13 +66,6 @@ def detail_factor(seen: Summary) -> Tensor:
     return USUAL * share.clamp((USUAL / HIGHEST) ** 2, (USUAL / LOWEST) ** 2).rsqrt()
 
 
-def without_grain(fine: Tensor) -> Tensor:
-    """What to multiply the finest detail with from place to place, so that it stays where there is something to be seen.
-
-    Args:
-        fine: mean square of what half-size pixels differ by, in brightness, from the mean around them; of any shape.
-
-    Returns:
-        The same shape, in [0, 1).
-    """
-    return fine / (fine + GRAIN**2)
+def stroke_share(lines: Lines) -> Tensor:
+    """How strong strokes are to be from place to place: in blocks ``(N, 4, h, w)``, in [0, 1)."""
+    return lines.fine / (lines.fine + GRAIN**2) * (1 + lines.steep / EDGE**2).rsqrt()

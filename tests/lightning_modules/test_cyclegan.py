@@ -23,7 +23,7 @@ from lightning_modules.generators.realtime import RealtimeGenerator
 from lightning_modules.losses.patch_distribution import random_filters
 from lightning_modules.losses.temporal import LEAST_CONTRAST
 from lightning_modules.losses.tone import FLAT
-from lightning_modules.ops.colours import chroma_moments
+from lightning_modules.ops.colours import style_moments
 from lightning_modules.ops.pretrained import Frozen
 from lightning_modules.ops.warp import warp
 
@@ -286,12 +286,12 @@ def test_the_shipped_network_learns_the_colours_of_all_style_batches(
     pictures = [batch.style.frames[:, step % batch.style.frames.shape[1]] for step, batch in enumerate(shown)]
     known = method.stylizer().style_colours
     assert known.seen == 3
-    torch.testing.assert_close(known.moments, chroma_moments(torch.cat(pictures)))
+    torch.testing.assert_close(known.moments, style_moments(torch.cat(pictures)))
     assert method.unstylizer().style_colours.seen == 0
     other = cyclegan(init_from=str(path))
     train(other, shown[:1])
     assert other.stylizer().style_colours.seen == 1
-    torch.testing.assert_close(other.stylizer().style_colours.moments, chroma_moments(pictures[0]))
+    torch.testing.assert_close(other.stylizer().style_colours.moments, style_moments(pictures[0]))
 
 
 def test_the_average_follows_the_trained_weights(cyclegan: Build, batches: Batches, train: Train) -> None:

@@ -139,7 +139,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("temporal_critic", {}, {"temporal_critic": None}, {}),
     ("temporal", {}, {"temporal": "unwarped"}, {}),
     ("flow", {}, {"flow": None}, {"flow": False}),
-    ("penalty", {}, {"penalty": "r1"}, {}),
+    ("penalty", {"penalty_weight": 100.0}, {"penalty": "r1"}, {}),
     ("penalty_weight", {"penalty": "r1"}, {"penalty_weight": 1000.0}, {}),
     ("penalty_every", {"penalty": "r1", "penalty_weight": 100.0}, {"penalty_every": 2}, {}),
     ("pool", {"pool": 0}, {"pool": 1}, {}),

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightning_modules.ops.colours import AXES, MOST, SPREAD, WITHIN, RaisedColours, StyleColours, chroma_moments
+from lightning_modules.ops.colours import AXES, LUMA, MOST, SPREAD, WITHIN, RaisedColours, StyleColours, style_moments
 from lightning_modules.ops.detail import Summarise
 from lightning_modules.ops.fold import fold, unfold
 
@@ -62,7 +62,7 @@ def style() -> tuple[StyleColours, Tensor, Tensor]:
     pictures = torch.einsum("ac,an->cn", AXES, values) + torch.randn(8 * 64 * 64) * 0.3
     module = StyleColours()
     for part in pictures.view(3, 8, 64, 64).transpose(0, 1).split(2):
-        module.learn(chroma_moments(part))
+        module.learn(style_moments(part))
     return module, centre, torch.cov(values)
 
 
@@ -108,9 +108,32 @@ def test_holds_nothing_back_before_it_knows_a_style() -> None:
 
 def test_a_style_without_colour_makes_areas_grey() -> None:
     module = StyleColours()
-    module.learn(chroma_moments(torch.rand(2, 1, 8, 8).expand(-1, 3, -1, -1)))
+    module.learn(style_moments(torch.rand(2, 1, 8, 8).expand(-1, 3, -1, -1)))
     result = held(module, torch.tensor([0.9, -0.3, 0.2]).view(1, 3, 1, 1).expand(1, 3, 16, 16))
     assert chroma(result).abs().max() < 0.01
+
+
+def strokes_of(colour: list[float], noise: float = 0.0) -> StyleColours:
+    """One that has learned pictures of a wide slope of other colours with strokes of this one on it."""
+    slope = torch.tensor([0.3, -0.2, 0.5]).view(3, 1, 1) * torch.linspace(-1, 1, 64)
+    light = 0.1 * torch.randn(4, 1, 64, 64)
+    module = StyleColours()
+    module.learn(style_moments(slope + torch.tensor(colour).view(3, 1, 1) * light + noise * torch.randn(4, 3, 64, 64)))
+    return module
+
+
+def test_strokes_have_the_colour_that_varies_with_luma_from_place_to_place() -> None:
+    torch.manual_seed(0)
+    for colour in ([1.0, 1.0, 1.0], [1.1, 1.02, 0.5]):
+        wanted = torch.tensor(colour) / (LUMA @ torch.tensor(colour))
+        torch.testing.assert_close(strokes_of(colour).stroke, wanted, atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(strokes_of(colour, 0.01).stroke, wanted, atol=0.05, rtol=0)
+
+
+def test_strokes_are_grey_without_a_style_and_never_very_strong_in_one_colour() -> None:
+    assert torch.equal(StyleColours().stroke, torch.ones(3))
+    torch.testing.assert_close(strokes_of([0.0, 0.0, 0.0]).stroke, torch.ones(3), atol=1e-3, rtol=0)
+    torch.testing.assert_close(strokes_of([0.0, 0.0, 1.0]).stroke, torch.tensor([0.0, 0.0, 2.0]), atol=1e-3, rtol=0)
 
 
 def test_shares_of_a_batch_count_as_much_and_another_style_begins_anew() -> None:
@@ -118,11 +141,11 @@ def test_shares_of_a_batch_count_as_much_and_another_style_begins_anew() -> None
     whole, split = StyleColours(), StyleColours()
     for module, pieces, share in ((whole, [torch.cat(parts[:2]), torch.cat(parts[1:])], 1.0), (split, [0, 1, 1, 2], 0.5)):
         for piece in pieces:
-            module.learn(chroma_moments(parts[piece] if isinstance(piece, int) else piece), share)
+            module.learn(style_moments(parts[piece] if isinstance(piece, int) else piece), share)
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(split.state_dict()[name], value)
-    whole.learn(chroma_moments(parts[0]), anew=True)
-    torch.testing.assert_close(whole.moments, chroma_moments(parts[0]))
+    whole.learn(style_moments(parts[0]), anew=True)
+    torch.testing.assert_close(whole.moments, style_moments(parts[0]))
 
 
 def test_what_was_learned_is_saved() -> None:

@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lightning_modules.ops.detail import GRAIN, HIGHEST, LOWEST, USUAL, Summarise, Summary, detail_factor, without_grain
+from lightning_modules.ops.detail import EDGE, GRAIN, HIGHEST, LOWEST, USUAL, Summarise, Summary, detail_factor, stroke_share
 from lightning_modules.ops.fold import fold
+from lightning_modules.ops.lines import Lines
 
 
 def frames_of(share: float, contrast: float = 0.3, size: tuple[int, int] = (24, 32)) -> Tensor:
@@ -64,6 +65,9 @@ def test_sums_over_large_frames_are_fine_enough(level: float, contrast: float) -
     torch.testing.assert_close(factor(frames), factor(frames.double()).float(), rtol=1e-3, atol=0)
 
 
-def test_detail_goes_where_there_is_grain_and_stays_where_there_is_more() -> None:
-    kept = without_grain((torch.tensor([0.0, 0.2, 1.0, 5.0]) * GRAIN).square())
-    torch.testing.assert_close(kept, torch.tensor([0.0, 0.04 / 1.04, 0.5, 25 / 26]))
+def test_strokes_fade_where_there_is_grain_and_do_not_grow_at_edges() -> None:
+    none, grainy, steep = torch.zeros(4), torch.tensor([0.0, 0.2, 1.0, 5.0]) * GRAIN, torch.tensor([0.0, 0.1, 1.0, 9.0]) * EDGE
+    share = stroke_share(Lines(none, none, none, grainy.square()))
+    torch.testing.assert_close(share, torch.tensor([0.0, 0.04 / 1.04, 0.5, 25 / 26]))
+    strong = stroke_share(Lines(none, none, steep.square(), torch.ones(4))) * steep / EDGE  # contrasts grow with slopes
+    torch.testing.assert_close(strong, torch.tensor([0.0, 0.1 / 1.01**0.5, 0.5**0.5, 9 / 82**0.5]), atol=1e-3, rtol=1e-3)
