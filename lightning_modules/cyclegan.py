@@ -110,7 +110,7 @@ class CycleGAN(AdversarialMethod):
         clip_weight: float = 0.5,
         cycle_weight: float = 8.0,
         identity_weight: float = 2.0,
-        temporal_weight: float = 100.0,
+        temporal_weight: float = 150.0,
         temporal: Temporal = "warped",
         palette_weight: float = 900.0,
         texture_weight: float = 240.0,

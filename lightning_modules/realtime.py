@@ -114,7 +114,7 @@ class Realtime(AdversarialMethod):
         image_weight: float = 0.4,
         clip_weight: float = 0.5,
         identity_weight: float = 2.0,
-        temporal_weight: float = 100.0,
+        temporal_weight: float = 150.0,
         temporal: Temporal = "warped",
         known_motion_weight: float = 0.0,
         palette_weight: float = 900.0,

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_modules.generators.realtime import BLOCK, RealtimeGenerator, folded_way_down
-from lightning_modules.ops.brush import Brush
 from lightning_modules.ops.filters import as_convolution, enlarged, smoothed
 from lightning_modules.ops.fold import fold, halved, unfold
 from lightning_modules.ops.layers import repeat_edges
@@ -19,7 +18,8 @@ LUMA, COLOURS = BLOCK**2, 2 * (BLOCK // 2) ** 2  # numbers that a block of a pic
 
 
 class PlanePainter(nn.Module):
-    """Paints bytes of 4:2:0 pictures as the generator paints their RGB, but for the sharpest edges of colours.
+    """Paints bytes of 4:2:0 pictures as the generator paints their RGB, but for the sharpest edges of colours and that
+    strokes are of the video's own luma.
 
     What turns bytes to numbers in [-1, 1] and back is part of the convolutions.
 
@@ -50,7 +50,6 @@ class PlanePainter(nn.Module):
         way_up = folded_way_up(matrix) * scales.repeat_interleave(counts)[:, None, None, None]
         for name, buffer in (("luma_down", downs[0]), ("colours_down", downs[1]), ("level", level), ("way_up", way_up)):
             self.register_buffer(name, buffer, persistent=False)
-        self.brush = Brush()
         stroke = network.style_colours.stroke.cpu() if network.adapts else torch.ones(3)
         shades = matrix @ stroke  # of strokes: how much of their light is luma, and how much either difference
         self.luma_share = float(shades[0])
@@ -77,7 +76,7 @@ class PlanePainter(nn.Module):
         overview = self.network.overview_of(blocks)
         painted, share, lines = self.network.painted_blocks(blocks, overview)
         raised = F.conv2d(repeat_edges(painted, 1), self.way_up, self.offset)
-        strokes = self.brush(fold(planes[0], BLOCK), share, lines)
+        strokes = self.network.brush(fold(planes[0], BLOCK), share, lines)
         y = unfold(raised[:, :LUMA].add_(strokes, alpha=self.luma_share), BLOCK)
         differences = unfold(raised[:, LUMA:].add_(F.conv2d(strokes, self.stroke_differences)), BLOCK // 2)
         return as_bytes(y, *self.luma), as_bytes(differences, *self.colours)

@@ -18,7 +18,7 @@ from lightning_modules.ops.brush import Brush
 from lightning_modules.ops.colours import LUMA, RaisedColours, StyleColours
 from lightning_modules.ops.detail import Summarise, detail_factor, stroke_share
 from lightning_modules.ops.filters import as_convolution, convolved, enlarged, smoothed
-from lightning_modules.ops.fold import fold, halved, unfold
+from lightning_modules.ops.fold import bordered, fold, halved, unfold
 from lightning_modules.ops.layers import EdgeConv2d, repeat_edges
 from lightning_modules.ops.lines import PIXELS, FindLines, Lines, folded_slopes
 from lightning_modules.ops.statistics import full_precision
@@ -102,7 +102,7 @@ class RealtimeGenerator(Generator):
             self.summarise, self.raised, self.style_colours = Summarise(COLOURS // 3), RaisedColours(), StyleColours()
         # In blocks: stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
         held = StyleColours.reach if adaptive else 0
-        self.reach = BLOCK * max(1 + 2 * depth + 1 + 2 + held + 1, 1 + FindLines.reach + 1)  # of paint, of strokes
+        self.reach = BLOCK * (1 + 2 * depth + 1 + 2 + held + 1)  # strokes reach no further: 1 + FindLines.reach + 1
         pixels = torch.eye(3 * BLOCK**2).view(-1, 3, BLOCK, BLOCK)  # one for every colour of every pixel of a block
         self.register_buffer("way_down", folded_way_down(pixels, halved(pixels)), persistent=False)
         luma = F.conv2d(pixels, LUMA.view(1, 3, 1, 1))
@@ -163,7 +163,7 @@ class RealtimeGenerator(Generator):
         if self.adapts:
             mean, missing, _ = torch.split(overview, [3, 1, 1], 1)
             shown, level = self.raised(blocks, missing), level + self.raised.moved(mean, missing)
-        around = repeat_edges(shown, 1)
+        around = bordered(shown, BLOCK // 2)
         lines = self.find_lines(convolved(full_precision(around), self.slopes))
         shallow = F.leaky_relu(self.stem(around - level.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
         deep = self.up(self.deep(F.leaky_relu(self.down(shallow), SLOPE, inplace=True)))

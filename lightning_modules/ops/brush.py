@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_modules.ops.filters import SIDE, as_convolution, doubled, filtered
+from lightning_modules.ops.filters import SIDE, as_convolution, convolved, doubled, filtered
+from lightning_modules.ops.fold import bordered
 from lightning_modules.ops.lines import Lines
 
 BLOCK = 2 * SIDE  # full-size pixels along the side of a block
@@ -53,7 +54,7 @@ class Brush(nn.Module):
         """
         weights = torch.stack([share, share * lines.cos, share * lines.sin], 1).to(light.dtype)
         of_even, of_first, of_second = filtered(weights.flatten(0, 1), self.doubled).view(-1, PARTS, *light.shape[1:]).unbind(1)
-        even, first, second = filtered(light, self.drawn).chunk(PARTS, 1)
+        even, first, second = convolved(bordered(light, BLOCK), self.drawn).chunk(PARTS, 1)
         return (of_even * even).addcmul_(of_first, first).addcmul_(of_second, second)
 
 

@@ -23,7 +23,6 @@ WITHIN = 1.5  # standard deviations from their mean that the style's chroma may 
 LINEAR = torch.tensor([[1.0, 1.0, 1.0, 1.0], [-1 / 8, 1 / 8, -1 / 8, 1 / 8], [-1 / 8, -1 / 8, 1 / 8, 1 / 8]])
 PIXELS = 4  # of a block
 AROUND = 5  # pixels along the side of what strokes differ from
-STRONGEST = 2.0  # that strokes may be in one colour: saturated blue would have hardly any luma
 
 
 class RaisedColours(nn.Module):
@@ -61,9 +60,9 @@ class RaisedColours(nn.Module):
 class StyleColours(nn.Module):
     """Holds areas of painted frames within the colours of a style: beyond an ellipse in the plane of chroma, back to its edge.
 
-    Looks at blocks and their neighbours, and pales an area as a whole, so that strokes keep what distinguishes them. Also knows
-    the colour of the style's strokes: how its red, green and blue vary with its luma from place to place. Until it knows a
-    style, it holds nothing and has strokes grey.
+    Looks at blocks and their neighbours, and pales an area as a whole, so that its contrasts stay. Also knows the colour of the
+    style's strokes: how its red, green and blue vary with its luma from place to place; of luma 1, and in [0, 2]. Until it
+    knows a style, it holds nothing and has strokes grey.
     """
 
     seen: Tensor
@@ -106,7 +105,8 @@ class StyleColours(nn.Module):
         self.units.copy_(torch.stack([1 / first, first * 0, -both / (first * second), 1 / second]).view(2, 2))
         together = self.moments[5:]
         luma = together @ LUMA.to(together)  # the variance of luma
-        self.stroke.copy_((1 + (together - luma) / luma.clamp(min=1e-6)).clamp(0, STRONGEST))
+        away = (together - luma) / luma.clamp(min=1e-6)  # from grey; of luma 0
+        self.stroke.copy_(1 + away / away.abs().max().clamp(min=1))
 
     def forward(self, paint: Tensor) -> Tensor:
         """Painted blocks ``(N, 12, h, w)`` to the same shape; in place, where they lie channels-last."""

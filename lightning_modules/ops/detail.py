@@ -18,7 +18,7 @@ from lightning_modules.ops.statistics import full_precision
 # The share of the contrast (both as root mean squares over a frame) that detail is brought to, as far as these factors reach:
 # usual for photographs; a quarter of the frames that the default run trains on have less than 0.24.
 USUAL, LOWEST, HIGHEST = 0.26, 0.8, 2.0
-GRAIN = 1.5 / 127.5  # where half-size pixels are that much brighter or darker than the mean around them, half is drawn
+GRAIN = 0.75 / 127.5  # where half-size pixels are that much brighter or darker than the mean around them, half is drawn
 EDGE = 10 / 127.5  # slopes from half-size pixel to the next, from which on strokes do not grow with them
 TINY = 1e-6  # squared, an eighth of a grey level: flat frames have no detail
 

@@ -1,5 +1,6 @@
 """Pixels folded into channels and back: a convolution of blocks costs a fraction of one of pixels."""
 
+import torch
 from torch import Tensor
 
 
@@ -29,3 +30,25 @@ def halved(frames: Tensor) -> Tensor:
     pixels = frames.permute(0, 2, 3, 1).reshape(n, height // 2, 2, width // 2, 2, c)
     rows = pixels[:, :, 0] + pixels[:, :, 1]
     return ((rows[..., 0, :] + rows[..., 1, :]) / 4).permute(0, 3, 1, 2)
+
+
+def bordered(blocks: Tensor, side: int) -> Tensor:
+    """Blocks with one more on each side, of pixels at the edge of the picture, repeated: to ``(N, C, h + 2, w + 2)``.
+
+    Were blocks repeated instead, the step from the last pixel back to the first of its block would look like an edge, which
+    stays on the screen while the scene moves.
+
+    Args:
+        blocks: as of ``fold``.
+        side: pixels along the side of a block.
+    """
+    numbers = torch.arange(blocks.shape[1]).view(side, side, -1)  # rows of a block, their pixels, the colours of each
+
+    def edge(part: Tensor, numbers: Tensor) -> Tensor:
+        kept = part[:, numbers.expand(side, side, -1).flatten().tolist()]
+        return kept.contiguous(memory_format=torch.channels_last)
+
+    left, right = edge(blocks[..., :1], numbers[:, :1]), edge(blocks[..., -1:], numbers[:, -1:])
+    blocks = torch.cat([left, blocks, right], 3)
+    top, bottom = edge(blocks[..., :1, :], numbers[:1]), edge(blocks[..., -1:, :], numbers[-1:])
+    return torch.cat([top, blocks, bottom], 2)

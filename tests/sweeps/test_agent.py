@@ -88,7 +88,7 @@ def test_each_trials_configuration_is_its_suggestion(smoke: Any) -> None:
     for name, folder in smoke.runs().items():
         found, wanted = resolved(folder), smoke.server.runs[name]
         assert {key: found[key] for key in wanted} == wanted
-    assert {"model.adversarial": "hinge", "model.temporal_weight": 100.0} in smoke.server.runs.values(), "the defaults"
+    assert {"model.adversarial": "hinge", "model.temporal_weight": 150.0} in smoke.server.runs.values(), "the defaults"
 
 
 def test_each_trial_is_followed_by_wandb(smoke: Any) -> None:

@@ -25,7 +25,7 @@ SMALL = ["--card=0", "--model.steps=1", "--data.size=[32,32]", "--data.batch_siz
 SMALL += ["--validation.clips=1", "--validation.every=1"]
 # The defaults as each grid has them.
 DEFAULTS = {
-    "smoke": {"model.adversarial": "hinge", "model.temporal_weight": 100.0},
+    "smoke": {"model.adversarial": "hinge", "model.temporal_weight": 150.0},
     "adversarial": {"model.adversarial": "hinge", "model.penalty_weight": 0.0, "model.n_critic": 1, "model.critic_lr": 1e-3},
     "realtime": {"model.generator.width": 24, "model.generator.depth": 2},
 }

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lightning_modules.generators.planes import PlanePainter, as_bytes, to_yuv, turned
 from lightning_modules.generators.realtime import RealtimeGenerator, folded_way_down
-from lightning_modules.ops.fold import halved
+from lightning_modules.ops.fold import fold, halved
 
 BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
 
@@ -87,3 +87,16 @@ def test_bytes_come_back_and_what_lies_beyond_is_cut_off(least: float, most: flo
     values = torch.arange(int(least + 0.5), int(min(most, 255)) + 1, dtype=torch.uint8)
     assert torch.equal(as_stored(as_numbers(values, least, most), least, most), values)
     assert as_stored(torch.tensor([-3.0, 3.0]), least, most).tolist() == [int(least + 0.5), int(min(most, 255))]
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("shares", [BT601, BT709])
+def test_strokes_have_the_shares_of_their_colour(network: RealtimeGenerator, shares: tuple[float, float], full: bool) -> None:
+    network.observe(torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01, 0.03, 0.02, 0.0]), anew=True)
+    painter = PlanePainter(network, *shares, full)
+    luma, blue, red = to_yuv(*shares) @ network.style_colours.stroke
+    assert painter.luma_share == pytest.approx(float(luma))
+    light = torch.randn(1, 1, 8, 12)
+    unit = 1.0 if full else 112 / 109.5  # of differences, in that of luma
+    expected = fold(unit * halved(light) * torch.tensor([blue, red]).view(2, 1, 1), 2)
+    torch.testing.assert_close(F.conv2d(fold(light, 4), painter.stroke_differences), expected)

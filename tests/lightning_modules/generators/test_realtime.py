@@ -86,10 +86,10 @@ def test_strokes_lie_over_the_paint_times_a_gain_where_there_is_something_to_be_
     assert strong[1].abs().max() < 0.002
 
 
-def test_even_areas_stay_even_where_detail_begins_and_ends() -> None:
+def test_even_areas_stay_even_where_strokes_begin_and_end() -> None:
     torch.manual_seed(0)
     generator = RealtimeGenerator()
-    torch.nn.init.zeros_(generator.head.weight)  # nothing but detail
+    torch.nn.init.zeros_(generator.head.weight)  # nothing but strokes
     frame = torch.full((1, 3, 64, 96), 0.8)
     frame[..., :32] += 0.2 * F.interpolate(torch.randn(1, 1, 32, 16), scale_factor=2)
     with torch.no_grad():
@@ -155,6 +155,18 @@ def test_adapts_when_painting_and_not_while_training() -> None:
         assert torch.equal(adapting.train()(frames), free)
 
 
+def test_strokes_are_drawn_of_luma() -> None:
+    generator, strong = RealtimeGenerator(), []
+    torch.nn.init.zeros_(generator.head.weight)  # nothing but strokes
+    noise, around = 0.02 * torch.randn(1, 1, 64, 64), 0.1 * F.interpolate(torch.randn(1, 3, 32, 32), scale_factor=2)
+    for colour in torch.eye(3):
+        with torch.no_grad():
+            # Adding up with the opposite takes out what noise does to the lines of a picture.
+            more, less = (generator(around + sign * colour.view(3, 1, 1) * noise) for sign in (1, -1))
+        strong.append(float((more - less).std()))
+    torch.testing.assert_close(torch.tensor(strong) / sum(strong), torch.tensor([0.2126, 0.7152, 0.0722]), atol=0.05, rtol=0)
+
+
 def test_strokes_are_given_the_colour_of_the_styles() -> None:
     torch.manual_seed(0)
     generator = RealtimeGenerator(24, 1, adaptive=True).eval()
@@ -177,7 +189,7 @@ def test_how_frames_are_is_found_in_full_precision(network: RealtimeGenerator) -
         torch.testing.assert_close(network.overview(frames), expected)
 
 
-def test_sharp_frames_are_given_less_of_their_detail_than_soft_ones() -> None:
+def test_sharp_frames_are_given_weaker_strokes_than_soft_ones() -> None:
     torch.manual_seed(0)
     plain, adapting = RealtimeGenerator(24, 1), RealtimeGenerator(24, 1, adaptive=True).eval()
     adapting.load_state_dict(plain.state_dict(), strict=False)
@@ -197,7 +209,7 @@ def test_sharp_frames_are_given_less_of_their_detail_than_soft_ones() -> None:
 def test_pale_frames_are_painted_as_if_they_had_more_colour() -> None:
     torch.manual_seed(0)
     generator = RealtimeGenerator(24, 1, adaptive=True).eval()
-    torch.nn.init.zeros_(generator.gain)  # detail stays the frame's own
+    torch.nn.init.zeros_(generator.gain)  # strokes are of the frame as it is
     vivid = F.interpolate(torch.rand(1, 3, 8, 8) - 0.5, scale_factor=8)
     light = vivid.mean(1, keepdim=True)
     mean = (vivid - light).mean((2, 3), keepdim=True)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lightning_modules.ops.brush import GAIN, PARTS, REACH, Brush, steerable, turned
 from lightning_modules.ops.filters import filtered, slopes, smoothed
-from lightning_modules.ops.fold import fold, unfold
+from lightning_modules.ops.fold import bordered, fold, unfold
 from lightning_modules.ops.lines import FindLines, Lines, folded_slopes
 
 SIDE = 128
@@ -104,6 +104,13 @@ def test_nothing_is_drawn_on_what_is_even_or_rises_evenly() -> None:
     assert drawn(even).abs().max() < 1e-5
     ramp = torch.linspace(-1, 1, SIDE).expand(1, 3, SIDE, SIDE)
     assert inner(drawn(ramp)).abs().max() < 1e-5
+    step = float(ramp[0, 0, 0, 1] - ramp[0, 0, 0, 0])
+    assert drawn(ramp).abs().max() < 4 * step  # at the edge the ramp ends
+
+
+def test_the_border_is_made_of_pixels_at_the_edge() -> None:
+    blocks = torch.randn(2, 3, 8, 12)
+    torch.testing.assert_close(bordered(fold(blocks, 4), 4), fold(F.pad(blocks, (4, 4, 4, 4), mode="replicate"), 4))
 
 
 @pytest.mark.parametrize("shift", [1, 2, 4, 8])

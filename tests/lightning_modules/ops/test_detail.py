@@ -1,4 +1,4 @@
-"""Soft frames are given more of their detail and sharp ones less; one of many frames as if it were alone."""
+"""Soft frames are given stronger strokes and sharp ones weaker; one of many frames as if it were alone."""
 
 import pytest
 import torch

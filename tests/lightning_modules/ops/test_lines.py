@@ -44,3 +44,9 @@ def test_how_much_is_fine_is_measured_around() -> None:
     around = F.conv2d(squares, torch.outer(row, row).expand(1, 1, 9, 9), padding=4)
     expected = F.interpolate(around, scale_factor=2, mode="bilinear")
     torch.testing.assert_close(unfold(lines_of(half).fine, 2)[..., 12:-12, 12:-12], expected[..., 12:-12, 12:-12])
+
+
+def test_how_steep_it_is_is_measured_from_half_size_pixel_to_the_next() -> None:
+    ramp = 0.02 * torch.arange(SIDE).expand(1, 3, SIDE, SIDE)
+    steep = lines_of(ramp).steep[..., 8:-8, 8:-8]
+    torch.testing.assert_close(steep, torch.full_like(steep, 0.02**2))
