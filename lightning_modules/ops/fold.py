@@ -1,5 +1,7 @@
 """Pixels folded into channels and back: a convolution of blocks costs a fraction of one of pixels."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -42,13 +44,12 @@ def bordered(blocks: Tensor, side: int) -> Tensor:
         blocks: as of ``fold``.
         side: pixels along the side of a block.
     """
-    numbers = torch.arange(blocks.shape[1]).view(side, side, -1)  # rows of a block, their pixels, the colours of each
+    every, first, last = range(side), [0] * side, [side - 1] * side
+    colours = range(blocks.shape[1] // side**2)
 
-    def edge(part: Tensor, numbers: Tensor) -> Tensor:
-        kept = part[:, numbers.expand(side, side, -1).flatten().tolist()]
+    def edge(part: Tensor, rows: Sequence[int], columns: Sequence[int]) -> Tensor:
+        kept = part[:, [(row * side + column) * len(colours) + c for row in rows for column in columns for c in colours]]
         return kept.contiguous(memory_format=torch.channels_last)
 
-    left, right = edge(blocks[..., :1], numbers[:, :1]), edge(blocks[..., -1:], numbers[:, -1:])
-    blocks = torch.cat([left, blocks, right], 3)
-    top, bottom = edge(blocks[..., :1, :], numbers[:1]), edge(blocks[..., -1:, :], numbers[-1:])
-    return torch.cat([top, blocks, bottom], 2)
+    blocks = torch.cat([edge(blocks[..., :1], every, first), blocks, edge(blocks[..., -1:], every, last)], 3)
+    return torch.cat([edge(blocks[..., :1, :], first, every), blocks, edge(blocks[..., -1:, :], last, every)], 2)
