@@ -21,6 +21,7 @@ from lightning_modules.ops.colours import style_moments
 from lightning_modules.ops.compilation import compile_in_place
 from lightning_modules.ops.flow import inside
 from lightning_modules.ops.motion import deform, random_smooth_flow
+from lightning_modules.ops.statistics import full_precision
 from lightning_modules.pool import Recent
 from lightning_modules.slots import Slots
 
@@ -99,9 +100,9 @@ class AdversarialMethod(StyleMethod):
             critics = [critic.network for critic in self.critics()] if self.compiled == "all" else []
             compile_in_place([*self.generators(), *critics], self.trainer.strategy.root_device)
 
-    def observe(self, y: Tensor) -> None:
-        """Show the generator the colours of paintings ``(N, 3, H, W)``, those of all devices."""
-        moments = style_moments(y)
+    def observe(self, x: Tensor, y: Tensor) -> None:
+        """Show the generator the light of frames and the colours of paintings, ``(N, 3, H, W)``, those of all devices."""
+        moments = torch.cat([full_precision(x).mean().view(1), style_moments(y)])
         if self.ranks > 1:
             torch.distributed.all_reduce(moments)
             moments /= self.ranks

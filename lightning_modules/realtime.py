@@ -183,7 +183,7 @@ class Realtime(AdversarialMethod):
         shown = slots.update % content.frames.shape[1]  # the frame of each clip judged as a picture
         x, y = content.frames[:, shown], style.frames[:, shown]
         keep = len(x) if self.generators_turn and self.weights["identity"] else 0
-        self.observe(y)
+        self.observe(x, y)
 
         # Paint once; everything below looks at these clips.
         with torch.set_grad_enabled(self.generators_turn):

@@ -53,4 +53,10 @@ class Generator(Describable, ABC):
         return self.paint(part)
 
     def observe(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
-        """Take note of the colours of paintings, see ``StyleColours.learn``: here nobody does."""
+        """Take note of the light of content and the colours of paintings: here nobody does.
+
+        Args:
+            moments: ``(9,)``: the mean of frames, then the ``style_moments`` of paintings.
+            share: of a batch that these are; batches count alike.
+            anew: forget those there were.
+        """

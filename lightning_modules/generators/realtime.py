@@ -27,6 +27,7 @@ BLOCK = 4  # pixels along the side of a block; two of the halved frame
 COLOURS = 3 * PIXELS  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
+EVENER = 0.25  # and of what its light differs by from the usual, on top, when adapting; trained with, it is no better
 
 
 class Separable(nn.Module):
@@ -58,9 +59,9 @@ class RealtimeGenerator(Generator):
         width: channels on blocks of 4x4 pixels, half of those on blocks of 8x8; at least 24.
         depth: separable blocks on 8x8 pixels, >= 1.
         strokes: how strong strokes are at the start, >= 0: more paints more, and flickers more.
-        adaptive: painting, not training, give pale frames more colour, soft ones stronger strokes and sharp ones weaker, give
-            strokes the colour of the style's, and hold areas within its colours (``ops.colours``, ``ops.detail``); takes up to
-            a fifth longer.
+        adaptive: painting, not training, bring frames nearer to the light of those trained on, give pale ones more colour, soft
+            ones stronger strokes and sharp ones weaker, give strokes the colour of the style's, and hold areas within its
+            colours (``ops.colours``, ``ops.detail``); takes up to a fifth longer.
 
     Raises:
         ValueError: a width or depth too small, or strokes below 0.
@@ -73,6 +74,7 @@ class RealtimeGenerator(Generator):
     light_down: Tensor
     slopes: Tensor
     way_up: Tensor
+    usual_light: Tensor
     reach: int
 
     def __init__(self, width: int = 24, depth: int = 2, strokes: float = 1.0, adaptive: bool = False) -> None:
@@ -100,6 +102,7 @@ class RealtimeGenerator(Generator):
         self.adaptive = adaptive
         if adaptive:
             self.summarise, self.raised, self.style_colours = Summarise(COLOURS // 3), RaisedColours(), StyleColours()
+            self.register_buffer("usual_light", torch.zeros(()))  # the mean of all content trained on
         # In blocks: stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
         held = StyleColours.reach if adaptive else 0
         self.reach = BLOCK * (1 + 2 * depth + 1 + 2 + held + 1)  # strokes reach no further: 1 + FindLines.reach + 1
@@ -132,6 +135,11 @@ class RealtimeGenerator(Generator):
         """Whether it does so now: training, it does not."""
         return self.adaptive and not self.training
 
+    def unusual_light(self, mean: Tensor) -> Tensor:
+        """By how much frames of such mean colours, ``(N, 3, 1, 1)``, are brighter than those trained on; 0 before any is."""
+        known = self.style_colours.seen.clamp(max=1).to(mean.dtype)
+        return known * (mean.mean(1, keepdim=True) - self.usual_light.to(mean.dtype))
+
     def gain_in(self, overview: Tensor) -> Tensor:
         """Of strokes of frames, given their overview."""
         return self.gain * overview[:, 4:] if self.adapts else self.gain
@@ -163,6 +171,7 @@ class RealtimeGenerator(Generator):
         if self.adapts:
             mean, missing, _ = torch.split(overview, [3, 1, 1], 1)
             shown, level = self.raised(blocks, missing), level + self.raised.moved(mean, missing)
+            level = level + EVENER * self.unusual_light(mean)
         around = bordered(shown, BLOCK // 2)
         lines = self.find_lines(convolved(full_precision(around), self.slopes))
         shallow = F.leaky_relu(self.stem(around - level.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
@@ -173,9 +182,11 @@ class RealtimeGenerator(Generator):
             paint = self.style_colours(paint)
         return paint, stroke_share(lines) * self.gain_in(overview), lines
 
+    @torch.no_grad()
     def observe(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
         if self.adaptive:
-            self.style_colours.learn(moments, share, anew)
+            self.style_colours.learn(moments[1:], share, anew)
+            self.usual_light.lerp_(moments[0].to(self.usual_light), share / self.style_colours.seen)
 
 
 def mean_colour(blocks: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ def saved(folder: Path) -> Path:
     """A checkpoint of an untrained network for live video."""
     torch.manual_seed(0)
     method = Realtime(generator=lambda: RealtimeGenerator(24, 1, adaptive=True))
-    method.stylizer().observe(torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01, 0.02, 0.02, 0.01]))
+    method.stylizer().observe(torch.tensor([-0.3, 0.05, -0.05, 0.01, 0.0, 0.01, 0.02, 0.02, 0.01]))
     content = {"state_dict": method.state_dict()}
     method.on_save_checkpoint(content)
     write_checkpoint(content, folder / "last.ckpt")

@@ -22,7 +22,7 @@ def network() -> RealtimeGenerator:
     generator = RealtimeGenerator(24, 1, adaptive=True).eval()
     for parameter in generator.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    generator.observe(torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01, 0.02, 0.02, 0.01]))
+    generator.observe(torch.tensor([-0.3, 0.05, -0.05, 0.01, 0.0, 0.01, 0.02, 0.02, 0.01]))
     return generator
 
 

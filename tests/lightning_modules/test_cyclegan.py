@@ -277,13 +277,15 @@ def test_wasserstein_critics_learn_five_times_as_often(cyclegan: Build, batches:
     assert (method.generator_step, method.batches_seen) == (1, 6)
 
 
-def test_the_shipped_network_learns_the_colours_of_all_style_batches(
+def test_the_shipped_network_learns_the_light_and_the_colours_of_all_batches(
     cyclegan: Build, batches: Batches, train: Train, tmp_path: Path
 ) -> None:
     path, shown = tmp_path / "first.ckpt", batches(3)
     method = cyclegan()
     train(method, shown).save_checkpoint(path)
-    pictures = [batch.style.frames[:, step % batch.style.frames.shape[1]] for step, batch in enumerate(shown)]
+    clips = [[(batch.content if content else batch.style).frames for batch in shown] for content in (True, False)]
+    frames, pictures = ([clip[:, step % clip.shape[1]] for step, clip in enumerate(side)] for side in clips)
+    torch.testing.assert_close(method.stylizer().usual_light, torch.cat(frames).mean())
     known = method.stylizer().style_colours
     assert known.seen == 3
     torch.testing.assert_close(known.moments, style_moments(torch.cat(pictures)))
@@ -291,6 +293,7 @@ def test_the_shipped_network_learns_the_colours_of_all_style_batches(
     other = cyclegan(init_from=str(path))
     train(other, shown[:1])
     assert other.stylizer().style_colours.seen == 1
+    torch.testing.assert_close(other.stylizer().usual_light, frames[0].mean())
     torch.testing.assert_close(other.stylizer().style_colours.moments, style_moments(pictures[0]))
 
 

@@ -17,7 +17,7 @@ def network() -> RealtimeGenerator:
     """A little away from its start, so that all of it has a part in the result, and held back by the colours of a style."""
     torch.manual_seed(0)
     generator = RealtimeGenerator(24, 1, adaptive=True).eval()
-    generator.observe(torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01, 0.02, 0.02, 0.01]))
+    generator.observe(torch.tensor([-0.3, 0.05, -0.05, 0.01, 0.0, 0.01, 0.02, 0.02, 0.01]))
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter += 0.02 * torch.randn_like(parameter)
@@ -92,7 +92,7 @@ def test_bytes_come_back_and_what_lies_beyond_is_cut_off(least: float, most: flo
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("shares", [BT601, BT709])
 def test_strokes_have_the_shares_of_their_colour(network: RealtimeGenerator, shares: tuple[float, float], full: bool) -> None:
-    network.observe(torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01, 0.03, 0.02, 0.0]), anew=True)
+    network.observe(torch.tensor([-0.3, 0.05, -0.05, 0.01, 0.0, 0.01, 0.03, 0.02, 0.0]), anew=True)
     painter = PlanePainter(network, *shares, full)
     luma, blue, red = to_yuv(*shares) @ network.style_colours.stroke
     assert painter.luma_share == pytest.approx(float(luma))

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from lightning_modules.generators.realtime import (
     BLOCK,
     COLOURS,
+    EVEN,
+    EVENER,
     RealtimeGenerator,
     Separable,
     folded_way_up,
@@ -15,7 +17,8 @@ from lightning_modules.ops.colours import SPREAD
 from lightning_modules.ops.detail import HIGHEST, LOWEST
 from lightning_modules.ops.fold import fold, unfold
 
-NARROW = torch.tensor([0.05, -0.05, 0.01, 0.0, 0.01, 0.02, 0.02, 0.01])  # moments of a style of few colours, all close to one
+LIGHT = -0.3  # of content
+NARROW = torch.tensor([LIGHT, 0.05, -0.05, 0.01, 0.0, 0.01, 0.02, 0.02, 0.01])  # and a style of few colours, all close to one
 
 
 @pytest.fixture
@@ -217,6 +220,30 @@ def test_pale_frames_are_painted_as_if_they_had_more_colour() -> None:
     wanted = light + mean + (vivid - light - mean) * SPREAD / (vivid - light - mean).square().sum(1).mean().sqrt()
     with torch.no_grad():
         torch.testing.assert_close(generator(pale), generator(wanted), atol=1e-4, rtol=1e-3)
+
+
+def test_bright_frames_are_painted_as_if_they_were_nearer_to_those_trained_on() -> None:
+    torch.manual_seed(0)
+    generator = RealtimeGenerator(24, 1, adaptive=True).eval()
+    usual = 0.2 * F.interpolate(torch.rand(1, 3, 8, 8) - 0.5, scale_factor=8)
+    usual += LIGHT - usual.mean()
+    bright, half_as_bright = usual + 0.4, usual + 0.4 * (1 - EVEN - EVENER) / (1 - EVEN)
+    other = NARROW.clone()
+    other[0] = half_as_bright.mean()
+    with torch.no_grad():
+        generator.observe(NARROW)
+        painted = generator(bright)
+        assert painted.mean() > generator(usual).mean() + 0.05
+        generator.observe(other, anew=True)
+        torch.testing.assert_close(painted, generator(half_as_bright), atol=1e-5, rtol=1e-5)
+
+
+def test_the_light_of_frames_counts_for_nothing_before_any_is_known() -> None:
+    generator = RealtimeGenerator(24, 1, adaptive=True).eval()
+    bright = torch.full((1, 3, 1, 1), 0.4)
+    assert generator.unusual_light(bright) == 0
+    generator.observe(NARROW)
+    assert generator.unusual_light(bright).item() == pytest.approx(0.4 - LIGHT)
 
 
 def test_the_filter_is_fixed_and_not_saved(network: RealtimeGenerator) -> None:
