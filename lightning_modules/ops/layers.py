@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lightning_modules.ops.few_channels import by_rows, few
 from lightning_modules.ops.statistics import full_precision
-from lightning_modules.ops.winograd import pays, winograd
+from lightning_modules.ops.winograd import pays, trains_on_cpu, winograd
 
 
 class PaddedConv2d(nn.Conv2d):
@@ -26,8 +27,10 @@ class PaddedConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """``(N, channels_in, H, W)`` to ``(N, channels_out, H, W)``."""
         bordered = pad(input, self.kernel_size[0] // 2, self.padding_mode)
-        if self.kernel_size == (3, 3) and self.bias is not None and pays(bordered, self.weight):
+        if self.bias is not None and pays(bordered, self.weight):
             return winograd(bordered, self.weight, self.bias)
+        if self.bias is not None and few(self.weight) and trains_on_cpu(bordered, self.weight):
+            return by_rows(bordered, self.weight, self.bias)
         return F.conv2d(bordered, self.weight, self.bias)
 
 

@@ -14,8 +14,15 @@ from torch.autograd.function import once_differentiable
 SEEN, STEP = 6, 4  # pixels along the side of a tile, and from one to the next
 LEAST_CHANNELS, LEAST_TILES = 128, 64  # with fewer, taking sums costs more than it saves
 
-# Along one side, for the points 0, 1, -1, 2, -2 and infinity.
-OF_PIXELS = torch.tensor(
+
+def squared(along: list[list[float]]) -> Tensor:
+    """Sums along both axes of a square, given those along one."""
+    sums = torch.tensor(along, dtype=torch.float64)
+    return torch.kron(sums, sums)
+
+
+# For the points 0, 1, -1, 2, -2 and infinity.
+OF_PIXELS = squared(
     [
         [4, 0, -5, 0, 1, 0],
         [0, -4, -4, 1, 1, 0],
@@ -23,17 +30,14 @@ OF_PIXELS = torch.tensor(
         [0, -2, -1, 2, 1, 0],
         [0, 2, -1, -2, 1, 0],
         [0, 4, 0, -5, 0, 1],
-    ],
-    dtype=torch.float64,
+    ]
 )
-OF_FILTERS = torch.tensor([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], dtype=torch.float64) / 24
-OF_PRODUCTS = torch.tensor(
-    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]], dtype=torch.float64
-)
+OF_FILTERS = squared([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24**2
+OF_PRODUCTS = squared([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
 
 def pays(frames: Tensor, weight: Tensor) -> bool:
-    """Whether ``winograd`` is faster than torch's convolution: in training, in float32 on a CPU, with enough at once.
+    """Whether ``winograd`` is faster than torch's convolution: where ``trains_on_cpu``, with enough at once.
 
     Args:
         frames: ``(N, C, H, W)`` with their borders.
@@ -41,15 +45,23 @@ def pays(frames: Tensor, weight: Tensor) -> bool:
     """
     high, wide = (side - SEEN + STEP for side in frames.shape[-2:])
     return (
+        trains_on_cpu(frames, weight)
+        and weight.shape[2:] == (3, 3)
+        and min(weight.shape[:2]) >= LEAST_CHANNELS
+        and high % STEP == wide % STEP == 0
+        and len(frames) * high * wide >= LEAST_TILES * STEP**2
+    )
+
+
+def trains_on_cpu(frames: Tensor, weight: Tensor) -> bool:
+    """Whether frames ``(N, C, H, W)`` are convolved in training, in float32 on a CPU, eagerly."""
+    return (
         torch.is_grad_enabled()
         and frames.ndim == 4
         and frames.device.type == "cpu"
         and frames.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
-        and min(weight.shape[:2]) >= LEAST_CHANNELS
-        and high % STEP == wide % STEP == 0
-        and len(frames) * high * wide >= LEAST_TILES * STEP**2
     )
 
 
@@ -108,9 +120,8 @@ def of_filters(weight: Tensor) -> Tensor:
 
 
 def summed(sums: Tensor, values: Tensor) -> Tensor:
-    """Sums ``(m, n)`` along both axes of squares ``(count, n * n, C)``, to ``(count, m * m, C)``."""
-    sums = sums.to(values.dtype)
-    return torch.bmm(torch.kron(sums, sums).expand(len(values), -1, -1), values)
+    """Sums ``(m * m, n * n)`` of squares ``(count, n * n, C)``, to ``(count, m * m, C)``."""
+    return torch.bmm(sums.to(values.dtype).expand(len(values), -1, -1), values)
 
 
 def counted(frames: Tensor) -> tuple[int, int, int]:
@@ -135,4 +146,5 @@ def overlapped(tiles: Tensor, frames: Tensor) -> Tensor:
     sums[:, 1:, over, :-1] += tiles[:, :, lent, :, own]
     sums[:, :-1, :, 1:, over] += tiles[:, :, own, :, lent]
     sums[:, 1:, over, 1:, over] += tiles[:, :, lent, :, lent]
-    return sums.flatten(3, 4).flatten(1, 2)[:, : frames.shape[2], : frames.shape[3]].permute(0, 3, 1, 2)
+    whole = sums.flatten(3, 4).flatten(1, 2)[:, : frames.shape[2], : frames.shape[3]]
+    return whole.contiguous().permute(0, 3, 1, 2)  # what comes next, the border's way back, takes four times as long on a view

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_modules.generators.resnet import ResNetGenerator
 from lightning_modules.ops import layers
@@ -86,6 +86,9 @@ def test_it_is_taken_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_generator_trains_with_it_as_with_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     network, frames = ResNetGenerator(channels=32, blocks=1), torch.rand(1, 3, 128, 128) * 2 - 1
+    for name, layer in list(network.named_modules()):
+        if isinstance(layer, nn.ReLU):  # of which rounding can turn one on or off, which changes gradients by far more
+            network.set_submodule(name, nn.SiLU())
     calls: list[Tensor] = []
 
     def gradients() -> list[Tensor]:
@@ -98,7 +101,7 @@ def test_a_generator_trains_with_it_as_with_torchs(monkeypatch: pytest.MonkeyPat
     assert len(calls) == 2  # both convolutions of the block
     monkeypatch.setattr(layers, "pays", lambda *_: False)
     for mine, theirs in zip(ours, gradients(), strict=True):
-        assert (mine - theirs).norm() <= 1e-3 * theirs.norm() + 1e-7
+        assert (mine - theirs).norm() <= 1e-5 * theirs.norm() + 1e-7
     assert len(calls) == 2
 
 
