@@ -4,6 +4,7 @@ These compute 8 or 16 results of a pixel at once; three, the colours of a pictur
 kernel are taken apart: first every row by itself, all of them as channels of one convolution, then their sum, row under row.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -29,4 +30,4 @@ def by_rows(frames: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     results, channels, height, width = weight.shape
     rows = F.conv2d(frames, weight.permute(2, 0, 1, 3).reshape(height * results, channels, 1, width))
     lines = frames.shape[2] - height + 1
-    return sum((row.narrow(2, down, lines) for down, row in enumerate(rows.split(results, 1))), bias.view(-1, 1, 1))
+    return sum((row.narrow(2, down, lines) for down, row in enumerate(torch.split(rows, results, 1))), bias.view(-1, 1, 1))
