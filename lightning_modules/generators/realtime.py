@@ -27,7 +27,7 @@ BLOCK = 4  # pixels along the side of a block; two of the halved frame
 COLOURS = 3 * PIXELS  # of a block of the halved frame
 SLOPE = 0.2  # of the leaky ReLUs
 EVEN = 0.5  # share of a frame's mean colour that is taken out: paintings of one style differ less in theirs than photographs
-EVENER = 0.25  # and of what its light differs by from the usual, on top, when adapting; trained with, it is no better
+EVEN_LIGHT = 0.25  # and of what its light differs by from the usual, on top, when adapting: half of that is left then
 
 
 class Separable(nn.Module):
@@ -102,7 +102,7 @@ class RealtimeGenerator(Generator):
         self.adaptive = adaptive
         if adaptive:
             self.summarise, self.raised, self.style_colours = Summarise(COLOURS // 3), RaisedColours(), StyleColours()
-            self.register_buffer("usual_light", torch.zeros(()))  # the mean of all content trained on
+            self.register_buffer("usual_light", torch.zeros(()))  # the mean of the pictures of content trained on
         # In blocks: stem and way up see one to each side; those on 8x8 pixels two each, going down one, going up two.
         held = StyleColours.reach if adaptive else 0
         self.reach = BLOCK * (1 + 2 * depth + 1 + 2 + held + 1)  # strokes reach no further: 1 + FindLines.reach + 1
@@ -136,7 +136,7 @@ class RealtimeGenerator(Generator):
         return self.adaptive and not self.training
 
     def unusual_light(self, mean: Tensor) -> Tensor:
-        """By how much frames of such mean colours, ``(N, 3, 1, 1)``, are brighter than those trained on; 0 before any is."""
+        """By how much such mean colours ``(N, 3, 1, 1)`` are brighter than those trained on: ``(N, 1, 1, 1)``, 0 while untrained."""
         known = self.style_colours.seen.clamp(max=1).to(mean.dtype)
         return known * (mean.mean(1, keepdim=True) - self.usual_light.to(mean.dtype))
 
@@ -171,7 +171,7 @@ class RealtimeGenerator(Generator):
         if self.adapts:
             mean, missing, _ = torch.split(overview, [3, 1, 1], 1)
             shown, level = self.raised(blocks, missing), level + self.raised.moved(mean, missing)
-            level = level + EVENER * self.unusual_light(mean)
+            level = level + EVEN_LIGHT * self.unusual_light(mean)
         around = bordered(shown, BLOCK // 2)
         lines = self.find_lines(convolved(full_precision(around), self.slopes))
         shallow = F.leaky_relu(self.stem(around - level.repeat(1, COLOURS // 3, 1, 1)), SLOPE, inplace=True)
@@ -185,7 +185,7 @@ class RealtimeGenerator(Generator):
     @torch.no_grad()
     def observe(self, moments: Tensor, share: float = 1.0, anew: bool = False) -> None:
         if self.adaptive:
-            self.style_colours.learn(moments[1:], share, anew)
+            self.style_colours.learn(moments[1:], share, anew)  # which counts, for the next line too
             self.usual_light.lerp_(moments[0].to(self.usual_light), share / self.style_colours.seen)
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-FEW, LEAST_SIDE = 4, 5  # channels at most, and rows of the kernel at least: where it was measured to be faster
+FEW, LEAST_SIDE = 3, 7  # channels at most, and rows of the kernel at least: of these it was measured (docs/performance.md)
 
 
 def few(weight: Tensor) -> bool:

@@ -15,14 +15,14 @@ SEEN, STEP = 6, 4  # pixels along the side of a tile, and from one to the next
 LEAST_CHANNELS, LEAST_TILES = 128, 64  # with fewer, taking sums costs more than it saves
 
 
-def squared(along: list[list[float]]) -> Tensor:
-    """Sums along both axes of a square, given those along one."""
+def along_both(along: list[list[float]]) -> Tensor:
+    """Sums along both axes of a square, ``(m * m, n * n)``, given those along one, ``(m, n)``."""
     sums = torch.tensor(along, dtype=torch.float64)
     return torch.kron(sums, sums)
 
 
 # For the points 0, 1, -1, 2, -2 and infinity.
-OF_PIXELS = squared(
+OF_PIXELS = along_both(
     [
         [4, 0, -5, 0, 1, 0],
         [0, -4, -4, 1, 1, 0],
@@ -32,16 +32,16 @@ OF_PIXELS = squared(
         [0, 4, 0, -5, 0, 1],
     ]
 )
-OF_FILTERS = squared([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24**2
-OF_PRODUCTS = squared([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
+OF_FILTERS = along_both([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24**2
+OF_PRODUCTS = along_both([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
 
 def pays(frames: Tensor, weight: Tensor) -> bool:
-    """Whether ``winograd`` is faster than torch's convolution: where ``trains_on_cpu``, with enough at once.
+    """Whether this is a convolution for ``winograd``, which is faster: where ``trains_on_cpu``, with enough at once.
 
     Args:
         frames: ``(N, C, H, W)`` with their borders.
-        weight: ``(D, C, 3, 3)``.
+        weight: ``(D, C, height, width)``.
     """
     high, wide = (side - SEEN + STEP for side in frames.shape[-2:])
     return (

@@ -72,6 +72,7 @@ def test_it_is_taken_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not taken(d=64)
     assert not taken(dtype=torch.float64)
     assert not pays(torch.empty(128, 34, 34), torch.empty(128, 128, 3, 3))  # not batched
+    assert not pays(torch.empty(1, 128, 34, 34), torch.empty(128, 128, 5, 5))  # another kernel
     assert not pays(torch.empty(1, 128, 34, 40), torch.empty(128, 128, 3, 3))  # whole tiles one way only
     with torch.no_grad():
         assert not taken()
@@ -101,7 +102,7 @@ def test_a_generator_trains_with_it_as_with_torchs(monkeypatch: pytest.MonkeyPat
     assert len(calls) == 2  # both convolutions of the block
     monkeypatch.setattr(layers, "pays", lambda *_: False)
     for mine, theirs in zip(ours, gradients(), strict=True):
-        assert (mine - theirs).norm() <= 1e-5 * theirs.norm() + 1e-7
+        assert (mine - theirs).norm() <= 3e-5 * theirs.norm() + 1e-7
     assert len(calls) == 2
 
 
@@ -118,9 +119,9 @@ def test_it_is_computed_again_where_activations_are() -> None:
 
 
 def test_other_kernels_are_not_meant(monkeypatch: pytest.MonkeyPatch) -> None:
-    frames, calls = torch.randn(1, 128, 32, 32), []
+    frames, calls = torch.randn(1, 128, 34, 34), []  # with a border of two pixels to each side, tiles are whole
     monkeypatch.setattr(layers, "winograd", lambda *given: calls.append(given[0]) or winograd(*given))
     PaddedConv2d(128, 128, 5, "reflect")(frames)
     assert not calls
-    PaddedConv2d(128, 128, 3, "reflect")(frames)
+    PaddedConv2d(128, 128, 3, "reflect")(frames[..., 1:-1, 1:-1])
     assert len(calls) == 1
