@@ -136,7 +136,7 @@ class RealtimeGenerator(Generator):
         return self.adaptive and not self.training
 
     def unusual_light(self, mean: Tensor) -> Tensor:
-        """By how much such mean colours ``(N, 3, 1, 1)`` are brighter than those trained on: ``(N, 1, 1, 1)``, 0 while untrained."""
+        """By how much mean colours ``(N, 3, 1, 1)`` are brighter than those trained on: ``(N, 1, 1, 1)``, 0 while untrained."""
         known = self.style_colours.seen.clamp(max=1).to(mean.dtype)
         return known * (mean.mean(1, keepdim=True) - self.usual_light.to(mean.dtype))
 
