@@ -83,17 +83,17 @@ def winograd(frames: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 class Winograd(torch.autograd.Function):
     """The way back goes through the same sums, transposed.
 
-    Those of the filters, four times as many numbers, are kept for it: they take longest to compute. Those of the pixels are
-    taken again.
+    Those of the filters, four times as many numbers, and of the pixels, twice as many, are kept for it: memory for time.
     """
 
     @staticmethod
     def forward(ctx: Any, frames: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """``(N, C, H + 2, W + 2)``, ``(D, C, 3, 3)`` and ``(D,)`` to ``(N, H, W, D)``."""
-        filters = of_filters(weight)
-        ctx.save_for_backward(frames, filters)
-        products = torch.bmm(of_pixels(frames), filters.mT)
-        n, rows, columns = counted(frames)
+        pixels, filters = of_pixels(frames), of_filters(weight)
+        ctx.save_for_backward(pixels, filters)
+        ctx.shape = frames.shape
+        products = torch.bmm(pixels, filters.mT)
+        n, rows, columns = counted(frames.shape)
         results = summed(OF_PRODUCTS, products.transpose(0, 1)).view(n, rows, columns, STEP, STEP, -1).transpose(2, 3)
         return results.reshape(n, STEP * rows, STEP * columns, -1) + bias
 
@@ -101,12 +101,12 @@ class Winograd(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of the results, to those of frames, weight and bias."""
-        frames, filters = ctx.saved_tensors
+        pixels, filters = ctx.saved_tensors
         products = summed(OF_PRODUCTS.T, tiled(gradient.permute(0, 3, 1, 2), STEP)).transpose(0, 1)
         to_pixels = summed(OF_PIXELS.T, torch.bmm(products, filters).transpose(0, 1))
-        to_weight = summed(OF_FILTERS.T, torch.bmm(products.mT, of_pixels(frames)).transpose(0, 1))
-        to_weight = to_weight.view(-1, 3, 3, frames.shape[1]).permute(0, 3, 1, 2)
-        return overlapped(to_pixels, frames), to_weight, gradient.sum((0, 1, 2))
+        to_weight = summed(OF_FILTERS.T, torch.bmm(products.mT, pixels).transpose(0, 1))
+        to_weight = to_weight.view(-1, 3, 3, pixels.shape[2]).permute(0, 3, 1, 2)
+        return overlapped(to_pixels, ctx.shape), to_weight, gradient.sum((0, 1, 2))
 
 
 def of_pixels(frames: Tensor) -> Tensor:
@@ -124,10 +124,10 @@ def summed(sums: Tensor, values: Tensor) -> Tensor:
     return torch.bmm(sums.to(values.dtype).expand(len(values), -1, -1), values)
 
 
-def counted(frames: Tensor) -> tuple[int, int, int]:
+def counted(shape: torch.Size) -> tuple[int, int, int]:
     """How many pictures, rows of tiles and columns of tiles there are in ``(N, C, H, W)``."""
-    rows, columns = ((side - SEEN) // STEP + 1 for side in frames.shape[2:])
-    return len(frames), rows, columns
+    rows, columns = ((side - SEEN) // STEP + 1 for side in shape[2:])
+    return shape[0], rows, columns
 
 
 def tiled(frames: Tensor, side: int) -> Tensor:
@@ -136,15 +136,16 @@ def tiled(frames: Tensor, side: int) -> Tensor:
     return tiles.flatten(3, 4).flatten(0, 2)
 
 
-def overlapped(tiles: Tensor, frames: Tensor) -> Tensor:
+def overlapped(tiles: Tensor, shape: torch.Size) -> Tensor:
     """The transpose of tiling frames: ``(N * rows * columns, 36, C)`` to their shape; where tiles overlap, they add up."""
-    n, rows, columns = counted(frames)
+    n, rows, columns = counted(shape)
     tiles = tiles.view(n, rows, columns, SEEN, SEEN, -1).transpose(2, 3)
     own, lent, over = slice(STEP), slice(STEP, SEEN), slice(SEEN - STEP)  # the last of a tile lie over the first of the next
-    sums = tiles.new_zeros(n, rows + 1, STEP, columns + 1, STEP, tiles.shape[-1])
+    sums = tiles.new_empty(n, rows + 1, STEP, columns + 1, STEP, tiles.shape[-1])
+    sums[:, -1] = sums[:, :, :, -1] = 0  # where only the last tiles lie, in part
     sums[:, :-1, :, :-1] = tiles[:, :, own, :, own]
     sums[:, 1:, over, :-1] += tiles[:, :, lent, :, own]
     sums[:, :-1, :, 1:, over] += tiles[:, :, own, :, lent]
     sums[:, 1:, over, 1:, over] += tiles[:, :, lent, :, lent]
-    whole = sums.flatten(3, 4).flatten(1, 2)[:, : frames.shape[2], : frames.shape[3]]
+    whole = sums.flatten(3, 4).flatten(1, 2)[:, : shape[2], : shape[3]]
     return whole.contiguous().permute(0, 3, 1, 2)  # what comes next, the border's way back, takes four times as long on a view
